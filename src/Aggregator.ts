@@ -1,0 +1,260 @@
+/**
+ * The Layer-configured service that gathers with receipts, logs, spans and metrics.
+ *
+ * @since 0.1.0
+ */
+import { Config, type ConfigError, Context, Effect, Layer, Schema, Stream } from "effect"
+import { environment } from "./Aggregator/Environment.ts"
+import { labelOf } from "./Aggregator/Report.ts"
+import * as Service from "./Aggregator/Service.ts"
+import type { Answers, Effects, Failed, Needs, Quorums, Sources } from "./Aggregator/Shape.ts"
+import type { DeadlineExceeded } from "./Deadline.ts"
+import type * as Gather from "./Gather.ts"
+import { arrive, streamed } from "./Gather/Arrivals.ts"
+import * as Items from "./Gather/Items.ts"
+import * as Policies from "./Gather/Policies.ts"
+import type { Task } from "./Gather/Run.ts"
+import { like, type Member, named, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
+import type { Outcome } from "./Outcome.ts"
+import { describe, Receipt } from "./Receipt.ts"
+import * as Source from "./Source.ts"
+
+/** @since 0.1.0 */
+export type AggregatorOptions = Service.AggregatorOptions
+
+class SourceFailedBase extends Schema.TaggedError<SourceFailedBase>("effect-muster/Aggregator/SourceFailed")(
+  "SourceFailed",
+  { source: Schema.String, error: Schema.Unknown, receipt: Receipt }
+) {
+  override get message() {
+    const { elapsed, remaining, victims } = this.receipt
+    const shown = victims.slice(0, 5).join(", ") + (victims.length > 5 ? ` and ${victims.length - 5} more` : "")
+    const stopped = victims.length === 0 ? "" : `; stopped: ${shown}`
+    const left = remaining === null ? "" : `; ${remaining} ms of the deadline remained`
+    return `Source "${this.source}" failed after ${elapsed} ms: ${describe(this.error).message}${stopped}${left}`
+  }
+}
+
+/**
+ * A required source failed, and the answer with it. `error` is what it failed with; `receipt` says what became of the
+ * others.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SourceFailed<E> extends SourceFailedBase {
+  declare readonly error: E
+}
+
+/**
+ * Asks sources and says what happened. Every function takes the name of the aggregation first: it stands in receipts,
+ * logs, spans and metrics.
+ *
+ * @example
+ * ```ts
+ * const dashboard = Aggregator.gather("dashboard", { profile, orders: Source.optional(orders) })
+ *
+ * dashboard.pipe(Effect.provide(Aggregator.layer({ deadline: "1 second" })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregator, Service.Service>() {
+  /**
+   * An aggregator with these options. A wrong one is raised as an `InvalidOption` when the layer is built.
+   *
+   * Closing it waits for what is cleaning up, so what its sources use must be provided below it.
+   */
+  static layer(options?: AggregatorOptions): Layer.Layer<Aggregator> {
+    return Layer.scoped(Aggregator, Service.make(options))
+  }
+
+  /**
+   * An aggregator whose options are read from a config; by default from `MUSTER_DEADLINE`, `MUSTER_GRACE` and
+   * `MUSTER_CONCURRENCY`.
+   */
+  static layerConfig(
+    config: Config.Config.Wrap<AggregatorOptions> = environment
+  ): Layer.Layer<Aggregator, ConfigError.ConfigError> {
+    return Layer.scoped(Aggregator, Effect.flatMap(Config.unwrap(config), Service.make))
+  }
+
+  /** Every receipt from now on, each once its last cleanup has ended. A reader that stands still holds them all. */
+  static readonly receipts: Stream.Stream<Receipt, never, Aggregator> = Stream.unwrap(
+    Effect.map(Aggregator, (aggregator) => aggregator.receipts)
+  )
+
+  /** Waits until nothing that it cancelled is cleaning up; in virtual time, run it by `Testkit.timed`. */
+  static readonly settled: Effect.Effect<void, never, Aggregator> = Effect.flatMap(
+    Aggregator,
+    (aggregator) => aggregator.settled
+  )
+
+  /**
+   * All answers in the shape of the sources, optional ones as `Option`; or the first failure of a required source, the
+   * rest interrupted. At the deadline the answer leaves all the same if only optional sources are late.
+   */
+  static gather<const S extends Sources>(
+    name: string,
+    sources: S,
+    options?: Gather.Options
+  ): Effect.Effect<Answers<S>, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>> {
+    return observe(name, "failFast", options, (context) => {
+      const tasks = named<Source.AnySource>(sources).map(([name, source]) => presented(context, name, source))
+      return Effect.map(
+        attributed<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
+          Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>)
+        ),
+        (values) => like(sources, values) as Answers<S>
+      )
+    })
+  }
+
+  /** An `Outcome` for each source, in the shape of the sources; never fails. Outcome policies make no difference here. */
+  static collect<const S extends Sources>(
+    name: string,
+    sources: S,
+    options?: Gather.Options
+  ): Effect.Effect<Outcomes<Effects<S>>, never, Aggregator | Needs<S>> {
+    return observe(name, "collect", options, (context) =>
+      Effect.map(
+        Policies.collect(context, bare(context, sources)),
+        (outcomes) => like(sources, outcomes) as Outcomes<Effects<S>>
+      )
+    )
+  }
+
+  /** The first `k` successes by name. Outcome policies make no difference here. */
+  static quorum<const S extends Sources>(
+    name: string,
+    sources: S,
+    k: number,
+    options?: Gather.Options
+  ): Effect.Effect<SomeValues<Effects<S>>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
+    return observe(name, "quorum", options, (context) =>
+      Effect.map(
+        Policies.quorum(context, bare(context, sources), k),
+        (winners) => Object.fromEntries(winners) as SomeValues<Effects<S>>
+      )
+    )
+  }
+
+  /** The first success. Outcome policies make no difference here. */
+  static first<const S extends Sources>(
+    name: string,
+    sources: S,
+    options?: Gather.Options
+  ): Effect.Effect<First<S>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
+    return observe(name, "first", options, (context) =>
+      Effect.map(Policies.quorum(context, bare(context, sources), 1), (winners) => winners[0]![1] as First<S>)
+    )
+  }
+
+  /** All results in input order, or the first failure, which names the item. */
+  static forEach<I, B, E, R, E2 = never, R2 = never>(
+    name: string,
+    items: Iterable<I> | Stream.Stream<I, E2, R2>,
+    f: (item: I, index: number) => Effect.Effect<B, E, R>,
+    options?: Gather.ItemOptions<I>
+  ): Effect.Effect<Array<B>, Failed<E> | E2 | DeadlineExceeded, Aggregator | R | R2> {
+    return observe(name, "forEach", options, (context) =>
+      Effect.map(
+        attributed<E, E2 | DeadlineExceeded>(context)(Items.failFast(context, items, spanned(context, f), options)),
+        (values) => Array.from(values)
+      )
+    )
+  }
+
+  /**
+   * An `Outcome` for each item, in input order; keyed by id when `options.id` is given. When a Stream of items fails, what
+   * has been read is finished, and `InputFailed` has the outcomes.
+   */
+  static collectEach<I, B, E, R, E2 = never, R2 = never>(
+    name: string,
+    items: Iterable<I> | Stream.Stream<I, E2, R2>,
+    f: (item: I, index: number) => Effect.Effect<B, E, R>,
+    options: Gather.ItemOptions<I> & { readonly id: (item: I, index: number) => string }
+  ): Effect.Effect<ReadonlyMap<string, Outcome<B, E>>, Items.Broken<B, E, E2>, Aggregator | R | R2>
+  static collectEach<I, B, E, R, E2 = never, R2 = never>(
+    name: string,
+    items: Iterable<I> | Stream.Stream<I, E2, R2>,
+    f: (item: I, index: number) => Effect.Effect<B, E, R>,
+    options?: Gather.ItemOptions<I> & { readonly id?: undefined }
+  ): Effect.Effect<Array<Outcome<B, E>>, Items.Broken<B, E, E2>, Aggregator | R | R2>
+  static collectEach<I, B, E, R, E2, R2>(
+    name: string,
+    items: Iterable<I> | Stream.Stream<I, E2, R2>,
+    f: (item: I, index: number) => Effect.Effect<B, E, R>,
+    options?: Gather.ItemOptions<I>
+  ): Effect.Effect<
+    ReadonlyMap<string, Outcome<B, E>> | Array<Outcome<B, E>>,
+    Gather.InputFailed<B, E, E2>,
+    Aggregator | R | R2
+  > {
+    return observe(name, "collectEach", options, (context) =>
+      Effect.map(Items.collect(context, items, spanned(context, f), options), (outcomes) =>
+        options?.id === undefined ? Array.from(outcomes.values()) : outcomes
+      )
+    )
+  }
+
+  /** `[name, outcome]` for each source in order of arrival; never fails. Whoever stops reading cancels the rest. */
+  static stream<const S extends Sources>(
+    name: string,
+    sources: S,
+    options?: Gather.Options
+  ): Stream.Stream<Gather.Arrival<Effects<S>>, never, Aggregator | Needs<S>> {
+    return streamed((mailbox) =>
+      observe(name, "stream", options, (context) => arrive(context, bare(context, sources), mailbox))
+    ) as Stream.Stream<Gather.Arrival<Effects<S>>, never, Aggregator | Needs<S>>
+  }
+}
+
+type First<S> = Effect.Effect.Success<Source.EffectOf<Member<S>>>
+
+// A list of tasks has lost what each of them gives, and so the casts of this file put back, from the type of the shape.
+type Tasks<E, R> = ReadonlyArray<Task<unknown, E, R>>
+
+const observe = <A, E, R>(
+  name: string,
+  policy: string,
+  options: Gather.Options | undefined,
+  body: (context: Policies.Context) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | Aggregator> =>
+  Effect.flatMap(Aggregator, (aggregator) => aggregator.observe(name, policy, options, body))
+
+/** A source as a task whose value and fallback are what stands in the answer. */
+const presented = (context: Policies.Context, name: string, source: Source.AnySource) => {
+  if (!Source.isSource(source)) return { name, effect: inSpan(context, name, source) }
+  const effect = Effect.map(source.effect, source.present as (value: unknown) => unknown)
+  return { name, effect: inSpan(context, name, effect), fallback: source.absent }
+}
+
+/** Sources as tasks without their outcome policies. */
+const bare = <S extends Sources>(context: Policies.Context, sources: S) =>
+  named<Source.AnySource>(sources).map(([name, source]) => ({
+    name,
+    effect: inSpan(context, name, Source.isSource(source) ? source.effect : source)
+  })) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
+
+const spanned =
+  <I, B, E, R>(context: Policies.Context, f: (item: I, index: number) => Effect.Effect<B, E, R>) =>
+  (item: I, index: number) =>
+    inSpan(context, String(index), f(item, index))
+
+const inSpan = <A, E, R>({ recorder }: Policies.Context, source: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.withSpan(effect, `source ${labelOf(recorder.policy, source)}`, {
+    attributes: { aggregation: recorder.aggregation, source },
+    captureStackTrace: false
+  })
+
+/** Names the source that failed the answer with an `E`. What failed without a source (the deadline) stays as it is. */
+const attributed =
+  <E, X>({ recorder }: Policies.Context) =>
+  <A, R>(answer: Effect.Effect<A, E | X, R>) =>
+    Effect.mapError(answer, (error) =>
+      recorder.ending === "failed" && recorder.decidedBy !== undefined
+        ? new SourceFailed<E>({ source: recorder.decidedBy.name, error, receipt: recorder.receipt() })
+        : error
+    ) as Effect.Effect<A, Failed<E> | X, R>

@@ -1,0 +1,111 @@
+/**
+ * What an aggregator does for every policy: options, an owner for cleanup, a receipt, a span, log lines, metrics.
+ *
+ * @since 0.1.0
+ */
+import { type Duration, Effect, FiberRef, HashSet, type Logger, PubSub, type Scope, Stream } from "effect"
+import * as Cleanup from "../Cleanup.ts"
+import type * as Gather from "../Gather.ts"
+import type * as Policies from "../Gather/Policies.ts"
+import * as Options from "../Options.ts"
+import type { Receipt } from "../Receipt.ts"
+import * as Recorder from "../Receipt/Recorder.ts"
+import * as Metrics from "./Metrics.ts"
+import * as Report from "./Report.ts"
+
+/**
+ * How an aggregator works; all of it may be left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AggregatorOptions {
+  /** The answer leaves at most this long after the start; a call can only shorten it. Default: no deadline. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /** How many sources of one aggregation are asked at once; default `"unbounded"`. */
+  readonly concurrency?: Options.Concurrency | undefined
+  /** How long a return may wait for cancelled sources to clean up; default zero. */
+  readonly grace?: Duration.DurationInput | undefined
+  /** How long closing the aggregator waits for cleanup; default 5 seconds. */
+  readonly closeTimeout?: Duration.DurationInput | undefined
+  /** Where its log lines go; default: the loggers of the program. */
+  readonly logger?: Logger.Logger<unknown, unknown> | undefined
+}
+
+/**
+ * What an aggregator offers to those who build policies on it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * Runs a policy under the aggregator's options, with a receipt, a span, log lines and metrics. `body` gets what it takes
+   * to run one of `Gather/Policies`, or one of your own.
+   */
+  readonly observe: <A, E, R>(
+    name: string,
+    policy: string,
+    options: Gather.Options | undefined,
+    body: (context: Policies.Context) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+  /** Every receipt from now on, each once its last cleanup has ended. A reader that stands still holds them all. */
+  readonly receipts: Stream.Stream<Receipt>
+  /** Waits until nothing that it cancelled is cleaning up. */
+  readonly settled: Effect.Effect<void>
+}
+
+/**
+ * Makes an aggregator. When its scope closes, it waits for what is cleaning up, at most `closeTimeout`; what the sources
+ * use (pools, clients) must outlive that scope. A wrong option is raised as an `InvalidOption`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const where = "Aggregator.layer"
+    const deadline = Options.duration(where, "deadline", options.deadline ?? Infinity)
+    const defaults = {
+      concurrency: Options.concurrency(where, options.concurrency),
+      grace: Options.duration(where, "grace", options.grace ?? 0)
+    }
+    const closeTimeout = options.closeTimeout ?? Cleanup.defaultCloseTimeout
+    const published = yield* Effect.acquireRelease(PubSub.unbounded<Receipt>(), PubSub.shutdown)
+    const owner = yield* Cleanup.make({ closeTimeout: Options.duration(where, "closeTimeout", closeTimeout) })
+    const log = logTo(options.logger)
+
+    const observe: Service["observe"] = (name, policy, own, body) =>
+      Effect.useSpan(`${name} ${policy}`, { captureStackTrace: false }, (span) =>
+        Effect.gen(function* () {
+          const recorder = yield* Recorder.make(name, policy)
+          recorder.traceId = span.traceId
+          const where = `Aggregator.${policy} "${name}"`
+          const limit = own?.deadline === undefined ? Infinity : Options.duration(where, "deadline", own.deadline)
+          const options = { ...defaults, ...own, deadline: Math.min(deadline, limit) }
+          let ended = () => {}
+          const run = Effect.suspend(() => {
+            ended = Metrics.watch(recorder)
+            return body({ where, recorder, options })
+          })
+          const report = Effect.suspend(() => {
+            ended()
+            // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
+            if (recorder.ending === undefined) return Effect.void
+            const receipt = recorder.receipt()
+            Metrics.record(receipt)
+            Object.entries(Report.attributes(receipt)).forEach(([key, value]) => span.attribute(key, value))
+            recorder.whenSettled(() => published.unsafeOffer(recorder.receipt()))
+            return log(Report.log(receipt))
+          })
+          return yield* Effect.onExit(run, () => report)
+        }).pipe(Effect.withParentSpan(span), Effect.provideService(Cleanup.Owner, owner))
+      )
+
+    return { observe, receipts: Stream.fromPubSub(published), settled: owner.settled }
+  })
+
+const logTo =
+  (logger: Logger.Logger<unknown, unknown> | undefined) =>
+  (lines: Effect.Effect<void>): Effect.Effect<void> =>
+    logger === undefined ? lines : Effect.locally(lines, FiberRef.currentLoggers, HashSet.make(logger))

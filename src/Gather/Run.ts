@@ -1,0 +1,166 @@
+/**
+ * How every policy runs: each source in a fiber of its own, all of them under one deadline, stopped at once when the
+ * policy has seen enough.
+ *
+ * The plan is the one that Effect users know: `Effect.forEach` with a concurrency asks, a failure in it interrupts the
+ * rest, `Effect.timeoutTo` is the deadline. What `Cleanup.detach` adds is that none of them ever waits for a loser.
+ *
+ * @since 0.1.0
+ */
+import { type Duration, Effect } from "effect"
+import * as Cleanup from "../Cleanup.ts"
+import * as Deadline from "../Deadline.ts"
+import * as Options from "../Options.ts"
+import { Asking } from "../Receipt/Asking.ts"
+import type { Entry, Recorder } from "../Receipt/Recorder.ts"
+
+/**
+ * The options of every policy.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunOptions {
+  /** How many are asked at once; default `"unbounded"`. */
+  readonly concurrency?: Options.Concurrency | undefined
+  /** The answer leaves at most this long after the start; default: the ambient deadline alone. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /**
+   * How long the return may wait for cancelled sources to clean up; default zero. It never makes an answer miss its
+   * deadline.
+   */
+  readonly grace?: Duration.DurationInput | undefined
+}
+
+/**
+ * One source as a policy sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Task<A, E, R> {
+  readonly name: string
+  readonly effect: Effect.Effect<A, E, R>
+  /** What takes its place in the answer when it fails or is late; without one, its failure is the answer's failure. */
+  readonly fallback?: (() => A) | undefined
+}
+
+/** The rest is not needed any more: fails the loop that asks, which interrupts it. */
+class Decided {
+  readonly _tag = "Decided"
+}
+const decided = new Decided()
+
+/**
+ * Asks one source and returns when it has ended or was told to stop.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Ask<A, E, R> = (entry: Entry<A, E>, effect: Effect.Effect<A, E, R>) => Effect.Effect<void, Decided, R>
+
+/**
+ * What a run needs to know.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spec<A, E> {
+  /** Named in the message about a wrong option. */
+  readonly where: string
+  readonly recorder: Recorder
+  readonly options: RunOptions | undefined
+  /** Called in the instant a source ends; `true` means that the answer is decided. */
+  readonly decides: (entry: Entry<A, E>) => boolean
+}
+
+/**
+ * How a run ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ended<A, E> {
+  /** The source that decided the answer. */
+  readonly decidedBy: Entry<A, E> | undefined
+  /** True when the deadline struck. */
+  readonly struck: boolean
+}
+
+/**
+ * Runs a loop that asks sources, until it ends, the answer is decided, or the deadline strikes. Returns at once in all
+ * three cases; what was cancelled cleans up under its owner. A deadline that has passed already means that nothing is
+ * asked.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run = <A, E, R, E2 = never, R2 = never>(
+  spec: Spec<A, E>,
+  loop: (ask: Ask<A, E, R>, concurrency: Options.Concurrency) => Effect.Effect<void, Decided | E2, R | R2>
+): Effect.Effect<Ended<A, E>, E2, R | R2> =>
+  Effect.gen(function* () {
+    const { options, recorder, where } = spec
+    const concurrency = Options.concurrency(where, options?.concurrency)
+    const grace = Options.duration(where, "grace", options?.grace ?? 0)
+    const limit = options?.deadline === undefined ? Infinity : Options.duration(where, "deadline", options.deadline)
+    const start = yield* Deadline.now
+    const deadline = Math.min(yield* Deadline.Current, start + limit)
+    const left = Math.max(0, deadline - start)
+    recorder.deadline = left
+    if (left === 0) return { decidedBy: undefined, struck: true }
+
+    let decidedBy: Entry<A, E> | undefined
+    const ask: Ask<A, E, R> = (entry, effect) =>
+      Effect.suspend(() => {
+        if (decidedBy !== undefined) return Effect.fail(decided)
+        entry.onEnded = () => {
+          if (decidedBy === undefined && spec.decides(entry)) decidedBy = entry
+        }
+        const begun = Effect.suspend(() => {
+          entry.begin()
+          return effect
+        })
+        return Effect.flatMap(Cleanup.detach(Effect.provideService(begun, Asking, entry), entry), () =>
+          decidedBy === undefined ? Effect.void : Effect.fail(decided)
+        )
+      })
+
+    const wait = waitForCleanup(recorder, grace)
+    const asking = loop(ask, concurrency).pipe(
+      Effect.catchIf(
+        (error) => error instanceof Decided,
+        () => Effect.void
+      ),
+      Effect.provideService(Deadline.Current, deadline)
+    )
+    const struck = yield* strikes(asking, left).pipe(
+      Effect.onInterrupt(() =>
+        Effect.zipRight(
+          Effect.sync(() => recorder.finished("cancelled", null, "caller")),
+          wait
+        )
+      )
+    )
+    if (struck) recorder.entries.forEach((entry) => entry.timedOut())
+    yield* wait
+    return { decidedBy, struck }
+  })
+
+/**
+ * Runs the loop that asks, and says whether the deadline struck. The loop must stop at once even where the caller cannot
+ * be interrupted, and so it runs in a fiber of a race also when there is no deadline.
+ */
+const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.Effect<boolean, E, R> =>
+  left === Infinity
+    ? Effect.as(Effect.raceFirst(Effect.interruptible(asking), Effect.interruptible(Effect.never)), false)
+    : Effect.timeoutTo(Effect.interruptible(asking), { duration: left, onSuccess: () => false, onTimeout: () => true })
+
+/** Waits for cleanup, at most the grace and never beyond the deadline. */
+const waitForCleanup = (recorder: Recorder, grace: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const limit = Math.min(grace, recorder.deadline - recorder.now())
+    return recorder.cleaning === 0 || !(limit > 0)
+      ? Effect.void
+      : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(recorder.settled), limit))
+  })

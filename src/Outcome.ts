@@ -1,0 +1,157 @@
+/**
+ * How one source ended.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Data, type Exit, Option, Schema } from "effect"
+
+/**
+ * How one source ended, as a value: what `collect` answers with for each source.
+ *
+ * - `Succeeded`: it gave a `value`.
+ * - `Failed`: it gave an `error`, or a defect, which arrives as a {@link SourceDied}; `cause` is all that is known.
+ * - `TimedOut`: it ran out of time, its own (`by: "limit"`) or everybody's (`by: "deadline"`), after so many
+ *   milliseconds of running.
+ * - `Cancelled`: it was stopped because its answer was no longer wanted.
+ * - `NotStarted`: it was never asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome<A, E = never> = Data.TaggedEnum<{
+  Succeeded: { readonly value: A }
+  Failed: { readonly error: E | SourceDied; readonly cause: Cause.Cause<E> }
+  TimedOut: { readonly by: "deadline" | "limit"; readonly after: number }
+  Cancelled: {}
+  NotStarted: {}
+}>
+
+interface OutcomeDefinition extends Data.TaggedEnum.WithGenerics<2> {
+  readonly taggedEnum: Outcome<this["A"], this["B"]>
+}
+
+/**
+ * Constructors, guards (`$is`) and matching (`$match`) for outcomes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const { $is, $match, Cancelled, Failed, NotStarted, Succeeded, TimedOut } = Data.taggedEnum<OutcomeDefinition>()
+
+/**
+ * The word for an outcome wherever it leaves the program: receipts, logs, metrics, pages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Status = Schema.Literal("succeeded", "failed", "timed-out", "cancelled", "not-started")
+
+/** @since 0.1.0 */
+export type Status = typeof Status.Type
+
+const words = {
+  Succeeded: "succeeded",
+  Failed: "failed",
+  TimedOut: "timed-out",
+  Cancelled: "cancelled",
+  NotStarted: "not-started"
+} as const satisfies Record<Outcome<unknown, unknown>["_tag"], Status>
+
+/**
+ * The word for this outcome.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const status = (outcome: Outcome<unknown, unknown>): Status => words[outcome._tag]
+
+/**
+ * The value, if there is one.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const value = <A, E>(outcome: Outcome<A, E>): Option.Option<A> =>
+  outcome._tag === "Succeeded" ? Option.some(outcome.value) : Option.none()
+
+/**
+ * The error it failed with, if it failed.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const error = <A, E>(outcome: Outcome<A, E>): Option.Option<E | SourceDied> =>
+  outcome._tag === "Failed" ? Option.some(outcome.error) : Option.none()
+
+/**
+ * Reads the exit of a source that ended by itself.
+ *
+ * A source that interrupted itself has given no answer and nobody asked it to stop: that is a {@link SourceDied}. One
+ * that ran into its own `Source.timeLimit` is `TimedOut`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromExit = <A, E>(source: string, exit: Exit.Exit<A, E>, after: number): Outcome<A, E> => {
+  if (exit._tag === "Success") return Succeeded({ value: exit.value })
+  const failure = Cause.failureOption(exit.cause)
+  if (failure._tag === "None") return Failed({ error: SourceDied.fromCause(source, exit.cause), cause: exit.cause })
+  if (failure.value instanceof SourceTimedOut) return TimedOut({ by: "limit", after })
+  return Failed({ error: failure.value, cause: exit.cause })
+}
+
+/**
+ * A source threw, or raised a defect, or interrupted itself: a bug in it, not an answer.
+ *
+ * In fail-fast policies it is raised as a defect, in `collect` it is a value.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Outcome/SourceDied")("SourceDied", {
+  source: Schema.String,
+  /** What was thrown. */
+  defect: Schema.Defect
+}) {
+  override get message() {
+    const text = this.defect instanceof Error ? `${this.defect.name}: ${this.defect.message}` : String(this.defect)
+    return `Source "${this.source}" died: ${text}`
+  }
+
+  /** Names the source of a cause that holds no failure. */
+  static fromCause(source: string, cause: Cause.Cause<unknown>): SourceDied {
+    const defect = Option.getOrElse(
+      Cause.dieOption(cause),
+      () => new Cause.InterruptedException("it interrupted itself")
+    )
+    return new SourceDied({ source, defect })
+  }
+}
+
+/**
+ * True for a source that threw, or raised a defect, or interrupted itself.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isDefect = <A, E>(outcome: Outcome<A, E>): boolean =>
+  outcome._tag === "Failed" && Option.isNone(Cause.failureOption(outcome.cause))
+
+/**
+ * A source took longer than its own limit, given with `Source.timeLimit`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SourceTimedOut extends Schema.TaggedError<SourceTimedOut>("effect-muster/Outcome/SourceTimedOut")(
+  "SourceTimedOut",
+  {
+    source: Schema.String,
+    /** The limit, in milliseconds. */
+    limit: Schema.Number
+  }
+) {
+  override get message() {
+    return `Source "${this.source}" did not answer within its limit of ${this.limit} ms`
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * What happened in one aggregation, as one schema for HTTP, logs, metrics, traces, the page and the batch manifest.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import * as Outcome from "./Outcome.ts"
+
+export {
+  /** @since 0.1.0 */
+  progress
+} from "./Receipt/Asking.ts"
+
+/**
+ * How many milliseconds after the start of the aggregation; `null` when it has not happened.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Instant = Schema.NullOr(Schema.Number)
+
+/**
+ * What is known of the cleanup of a cancelled source: it has ended (`done`, also when there was nothing to clean up),
+ * goes on (`running`), or its owner no longer waits for it (`gave-up`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const CleanupState = Schema.Literal("done", "running", "gave-up")
+
+/** @since 0.1.0 */
+export type CleanupState = typeof CleanupState.Type
+
+/**
+ * What happened to one source.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SourceReceipt = Schema.Struct({
+  name: Schema.String,
+  outcome: Outcome.Status,
+  /** True when its place in the answer was taken by `Option.none` or by a fallback value. */
+  fallback: Schema.Boolean,
+  cleanup: CleanupState,
+  /** When it was asked. */
+  start: Instant,
+  /** When it ended, or was told to stop. */
+  end: Instant,
+  /** When its cleanup had ended: later than `end` only for a source that was told to stop. */
+  cleaned: Instant,
+  /** The last that it said of how far it had got, with {@link progress}. */
+  progress: Schema.NullOr(Schema.String),
+  error: Schema.NullOr(Schema.Struct({ tag: Schema.String, message: Schema.String }))
+})
+
+/** @since 0.1.0 */
+export type SourceReceipt = typeof SourceReceipt.Type
+
+/**
+ * Why an answer failed or has a part missing: the first thing that went wrong.
+ *
+ * `source` is the one that failed; for `deadline` the first that was still awaited; `null` for `caller`, who went away.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const FirstCause = Schema.Struct({
+  kind: Schema.Literal("failure", "defect", "limit", "deadline", "caller"),
+  source: Schema.NullOr(Schema.String),
+  message: Schema.String,
+  at: Schema.Number
+})
+
+/** @since 0.1.0 */
+export type FirstCause = typeof FirstCause.Type
+
+/**
+ * How the aggregation as a whole ended: `partial` is an answer with a part missing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Ending = Schema.Literal("succeeded", "partial", "failed", "timed-out", "cancelled")
+
+/** @since 0.1.0 */
+export type Ending = typeof Ending.Type
+
+/**
+ * What happened in one aggregation. All durations and instants are milliseconds after its start, except `startedAt`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Receipt = Schema.Struct({
+  version: Schema.Literal(1),
+  id: Schema.String,
+  aggregation: Schema.String,
+  /** Which gather policy: `failFast`, `collect`, `quorum`, `first`, `forEach`, `collectEach`, `stream`, `group`. */
+  policy: Schema.String,
+  outcome: Ending,
+  /** Milliseconds since 1970. */
+  startedAt: Schema.Number,
+  /** When the answer left. */
+  elapsed: Schema.Number,
+  /** When the last cleanup had ended, `null` while one runs. */
+  settled: Instant,
+  /** When the answer had to leave; `null` without a deadline. */
+  deadline: Instant,
+  /** `deadline - elapsed`: what was left when the answer left; `null` without a deadline. */
+  remaining: Instant,
+  traceId: Schema.NullOr(Schema.String),
+  firstCause: Schema.NullOr(FirstCause),
+  /** The sources that were stopped, or never asked, because of the first cause. */
+  victims: Schema.Array(Schema.String),
+  /** The sources that the answer waited for, in order: shorten one of these to answer sooner. */
+  criticalPath: Schema.Array(Schema.String),
+  /** In the order in which they were given. */
+  sources: Schema.Array(SourceReceipt)
+})
+
+/** @since 0.1.0 */
+export type Receipt = typeof Receipt.Type
+
+const maxMessage = 2_000
+
+/**
+ * Reads an error of any kind as a tag and a message (at most 2,000 characters).
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const describe = (error: unknown): { readonly tag: string; readonly message: string } => {
+  const cut = (text: string) => (text.length > maxMessage ? `${text.slice(0, maxMessage)}…` : text)
+  if (typeof error !== "object" || error === null) return { tag: typeof error, message: cut(String(error)) }
+  const tag = "_tag" in error ? String(error._tag) : error instanceof Error ? error.name : "Object"
+  const message = "message" in error && typeof error.message === "string" ? error.message : ""
+  return { tag, message: cut(message !== "" ? message : asJson(error, tag)) }
+}
+
+const asJson = (error: object, tag: string): string => {
+  try {
+    const text = JSON.stringify(error)
+    return error instanceof Error || text === "{}" ? tag : text
+  } catch {
+    return tag
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The source that is being asked, for whoever runs inside it: limits, guards, adapters, and the source itself.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect } from "effect"
+import type * as Cleanup from "../Cleanup.ts"
+
+/**
+ * What those inside a source may know and say of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Asked {
+  readonly name: string
+  /** How far it has got; the last word stands in the receipt. */
+  readonly progress: (text: string) => void
+  /** Watches a fiber that the source lets go of, so that its cleanup counts as the source's. */
+  readonly inner: () => Cleanup.Watch<unknown, unknown>
+}
+
+const nothing = () => {}
+
+/**
+ * The source that is being asked; `"unnamed"` outside any.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/Asking", {
+  defaultValue: (): Asked => ({
+    name: "unnamed",
+    progress: nothing,
+    inner: () => ({ name: "unnamed", ended: nothing, cancelled: nothing, cleaned: nothing, gaveUp: nothing })
+  })
+}) {}
+
+/**
+ * Says how far the source has got, such as `"4 of 10"`; the last word said stands in the receipt.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const progress = (text: string): Effect.Effect<void> => Effect.map(Asking, (asking) => asking.progress(text))

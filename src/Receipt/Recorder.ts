@@ -1,0 +1,346 @@
+/**
+ * Writes a receipt while an aggregation runs.
+ *
+ * @since 0.1.0
+ */
+import { Effect, type Exit } from "effect"
+import type * as Cleanup from "../Cleanup.ts"
+import * as Outcome from "../Outcome.ts"
+import type { Ending, FirstCause, Receipt, SourceReceipt } from "../Receipt.ts"
+import { describe } from "../Receipt.ts"
+import type { Asked } from "./Asking.ts"
+import { criticalPath } from "./CriticalPath.ts"
+
+/**
+ * What one source does, as it happens. It is the {@link Cleanup.Watch} of the source's fiber, so that a source counts as
+ * ended at the moment its fiber ends, also when the one who waits for it has not yet been woken.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
+  outcome: Outcome.Outcome<A, E> | undefined = undefined
+  /** How it ended by itself. */
+  exit: Exit.Exit<A, E> | undefined = undefined
+  fallback = false
+  start: number | null = null
+  end: number | null = null
+  /** Called in the instant it ends by itself. */
+  onEnded: (() => void) | undefined = undefined
+  private cleanedAt: number | null = null
+  private cleaning = 0
+  private givenUp = false
+  private note: string | null = null
+
+  constructor(
+    readonly name: string,
+    readonly recorder: Recorder
+  ) {}
+
+  /** The source is being asked now. */
+  begin(): void {
+    this.start = this.recorder.now()
+    this.recorder.onBegin?.(this)
+  }
+
+  ended(exit: Exit.Exit<A, E>): void {
+    this.exit = exit
+    this.end = this.recorder.now()
+    if (this.cleaning === 0) this.cleanedAt = this.end
+    this.outcome = Outcome.fromExit(this.name, exit, this.end - (this.start ?? this.end))
+    this.recorder.onEnd?.(this)
+    this.onEnded?.()
+  }
+
+  cancelled(): void {
+    this.outcome = this.start === null ? Outcome.NotStarted() : Outcome.Cancelled()
+    this.end = this.start === null ? null : this.recorder.now()
+    this.cleanupBegan()
+    if (this.start !== null) this.recorder.onEnd?.(this)
+  }
+
+  cleaned(): void {
+    this.cleanupEnded()
+  }
+
+  gaveUp(): void {
+    this.givenUp = true
+    this.cleanupEnded()
+  }
+
+  /** Watches a fiber that the source has let go of, so that its cleanup counts as the source's. */
+  inner(): Cleanup.Watch<unknown, unknown> {
+    return {
+      name: this.name,
+      ended: () => {},
+      cancelled: () => this.cleanupBegan(),
+      cleaned: () => this.cleaned(),
+      gaveUp: () => this.gaveUp()
+    }
+  }
+
+  progress(text: string): void {
+    this.note = text
+  }
+
+  /** The deadline struck: what was cancelled because of it has run out of time. */
+  timedOut(): void {
+    if (this.outcome?._tag === "Cancelled") {
+      this.outcome = Outcome.TimedOut({ by: "deadline", after: (this.end ?? 0) - (this.start ?? 0) })
+    }
+  }
+
+  /** How it ended; `NotStarted` when it was never asked. */
+  get result(): Outcome.Outcome<A, E> {
+    return this.outcome ?? (this.start === null ? Outcome.NotStarted() : Outcome.Cancelled())
+  }
+
+  receipt(): SourceReceipt {
+    const outcome = this.result
+    return {
+      name: this.name,
+      outcome: Outcome.status(outcome),
+      fallback: this.fallback,
+      cleanup: this.givenUp ? "gave-up" : this.cleaning > 0 ? "running" : "done",
+      start: rounded(this.start),
+      end: rounded(this.end),
+      cleaned: rounded(this.cleanedAt),
+      progress: this.note,
+      error: outcome._tag === "Failed" ? describe(outcome.error) : null
+    }
+  }
+
+  private cleanupBegan(): void {
+    this.cleaning += 1
+    this.cleanedAt = null
+    this.recorder.cleanupBegan()
+  }
+
+  private cleanupEnded(): void {
+    // An owner that gave up has counted it already.
+    if (this.cleaning === 0) return
+    this.cleaning -= 1
+    if (this.cleaning === 0 && !this.givenUp && this.start !== null) this.cleanedAt = this.recorder.now()
+    this.recorder.cleanupEnded()
+  }
+}
+
+/**
+ * The entries of one aggregation and what became of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Recorder {
+  readonly id = crypto.randomUUID()
+  readonly entries: Array<Entry<unknown, unknown>> = []
+  readonly startedAt: number
+  /** Cleanups that still run. */
+  cleaning = 0
+  /** When the answer had to leave, in milliseconds after the start. */
+  deadline = Infinity
+  /** True when a source may have to wait for another to end before it is asked. */
+  bounded = false
+  traceId: string | null = null
+  /** Called when a source is asked. */
+  onBegin: ((entry: Entry<unknown, unknown>) => void) | undefined = undefined
+  /** Called when a source that was asked has ended or was told to stop. */
+  onEnd: ((entry: Entry<unknown, unknown>) => void) | undefined = undefined
+  private finish:
+    { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
+  private settledAt: number | null = null
+  private readonly waiting = new Set<() => void>()
+
+  constructor(
+    readonly aggregation: string,
+    readonly policy: string,
+    /** Milliseconds since the start, from the Clock service. */
+    readonly now: () => number,
+    startedAt: number
+  ) {
+    this.startedAt = startedAt
+  }
+
+  /** How the aggregation ended, once the answer has left. */
+  get ending(): Ending | undefined {
+    return this.finish?.ending
+  }
+
+  /** The source whose end made the answer leave. */
+  get decidedBy(): Entry<unknown, unknown> | undefined {
+    return this.finish?.last ?? undefined
+  }
+
+  /** Adds a source that has not been asked yet. */
+  entry<A, E>(name: string): Entry<A, E> {
+    const entry = new Entry<A, E>(name, this)
+    // The list only ever reads names, outcomes and times, so the value types of one entry do not matter to it.
+    this.entries.push(entry as Entry<unknown, unknown>)
+    return entry
+  }
+
+  /** The answer leaves now. `decidedBy` is the source whose end made it leave, for blame and for the critical path. */
+  finished(ending: Ending, decidedBy: Entry<unknown, unknown> | null, kind?: "deadline" | "caller"): void {
+    const elapsed = this.now()
+    this.finish = { ending, elapsed, cause: this.firstCause(ending, decidedBy, kind, elapsed), last: decidedBy }
+    if (this.cleaning === 0) this.settledAt = elapsed
+  }
+
+  cleanupBegan(): void {
+    this.cleaning += 1
+  }
+
+  /** A cleanup has ended, or its owner gave up. */
+  cleanupEnded(): void {
+    this.cleaning -= 1
+    if (this.cleaning > 0) return
+    if (this.finish !== undefined) this.settledAt = this.now()
+    this.waiting.forEach((wake) => wake())
+    this.waiting.clear()
+  }
+
+  /** Watches a fiber that is no source, such as the one that reads the items: its cleanup counts like any other. */
+  watch(name: string): Cleanup.Watch<unknown, unknown> {
+    let cleaning = false
+    const stop = () => {
+      if (cleaning) this.cleanupEnded()
+      cleaning = false
+    }
+    const cancelled = () => {
+      cleaning = true
+      this.cleanupBegan()
+    }
+    return { name, ended: () => {}, cancelled, cleaned: stop, gaveUp: stop }
+  }
+
+  /** Calls back once no cleanup runs, at once if none does. Returns a way to stop waiting. */
+  whenSettled(wake: () => void): () => void {
+    if (this.cleaning === 0) wake()
+    else this.waiting.add(wake)
+    return () => void this.waiting.delete(wake)
+  }
+
+  /** Waits until no cleanup runs. */
+  readonly settled: Effect.Effect<void> = Effect.async<void>((resume) => {
+    const stop = this.whenSettled(() => resume(Effect.void))
+    return Effect.sync(stop)
+  })
+
+  /** What is known now; it is final once the answer has left and `settled` is not `null`. */
+  receipt(): Receipt {
+    const { cause, elapsed, ending, last } = this.finish ?? {
+      ending: "cancelled",
+      elapsed: this.now(),
+      cause: null,
+      last: null
+    }
+    const failed = ending !== "succeeded" && ending !== "partial"
+    const bounded = Number.isFinite(this.deadline)
+    return {
+      version: 1,
+      id: this.id,
+      aggregation: this.aggregation,
+      policy: this.policy,
+      outcome: ending,
+      startedAt: Math.round(this.startedAt),
+      elapsed: rounded(elapsed),
+      settled: rounded(this.settledAt),
+      deadline: bounded ? rounded(this.deadline) : null,
+      remaining: bounded ? rounded(Math.max(0, this.deadline - elapsed)) : null,
+      traceId: this.traceId,
+      firstCause: cause,
+      victims: failed ? this.entries.filter(isVictim).map((entry) => entry.name) : [],
+      criticalPath: last === null ? [] : criticalPath(this.entries, last, this.bounded).map((entry) => entry.name),
+      sources: this.entries.map((entry) => entry.receipt())
+    }
+  }
+
+  private firstCause(
+    ending: Ending,
+    decidedBy: Entry<unknown, unknown> | null,
+    kind: "deadline" | "caller" | undefined,
+    at: number
+  ) {
+    if (kind === "caller") return { kind, source: null, message: "the caller went away", at: rounded(at) }
+    const entry =
+      ending === "failed" || ending === "timed-out" ? decidedBy : ending === "partial" ? this.firstFailed() : null
+    if (entry === null) return kind === "deadline" && ending !== "succeeded" ? deadlineCause(null, at) : null
+    const outcome = entry.result
+    if (outcome._tag !== "Failed")
+      return outcome._tag === "TimedOut" && outcome.by === "limit" ? limitCause(entry) : deadlineCause(entry, at)
+    return {
+      kind: Outcome.isDefect(outcome) ? ("defect" as const) : ("failure" as const),
+      source: entry.name,
+      message: describe(outcome.error).message,
+      at: rounded(entry.end ?? at)
+    }
+  }
+
+  /** The source that ended last, of those that were asked. */
+  lastEnded(): Entry<unknown, unknown> | null {
+    let last: Entry<unknown, unknown> | null = null
+    for (const entry of this.entries) if (entry.end !== null && entry.end >= (last?.end ?? 0)) last = entry
+    return last
+  }
+
+  private firstFailed(): Entry<unknown, unknown> | null {
+    let first: Entry<unknown, unknown> | null = null
+    for (const entry of this.entries) {
+      const tag = entry.outcome?._tag
+      if ((tag === "Failed" || tag === "TimedOut") && (first === null || (entry.end ?? 0) < (first.end ?? 0)))
+        first = entry
+    }
+    return first
+  }
+}
+
+const isVictim = (entry: Entry<unknown, unknown>) =>
+  entry.result._tag === "Cancelled" || entry.result._tag === "NotStarted"
+
+const deadlineCause = (entry: Entry<unknown, unknown> | null, at: number) => ({
+  kind: "deadline" as const,
+  source: entry?.name ?? null,
+  message: "the deadline passed",
+  at: rounded(at)
+})
+
+const limitCause = (entry: Entry<unknown, unknown>) => ({
+  kind: "limit" as const,
+  source: entry.name,
+  message: "it ran out of its own time limit",
+  at: rounded(entry.end ?? 0)
+})
+
+// A microsecond is finer than any clock here tells apart, and keeps receipts short to read.
+const rounded = <T extends number | null>(value: T): T =>
+  (value === null ? value : Math.round(value * 1_000) / 1_000) as T
+
+/**
+ * Starts a receipt; its times are read from the Clock service.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (aggregation: string, policy: string): Effect.Effect<Recorder> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => {
+      const start = clock.unsafeCurrentTimeNanos()
+      const now = () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
+      return new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
+    })
+  )
+
+/**
+ * The answer is the failure of the source that decided it, as it was; a defect with the name of the source.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const failWith = <A, E>(recorder: Recorder, entry: Entry<A, E>): Effect.Effect<never, E> => {
+  recorder.finished("failed", entry)
+  const outcome = entry.result
+  if (outcome._tag === "Failed" && Outcome.isDefect(outcome)) return Effect.die(outcome.error)
+  return entry.exit?._tag === "Failure"
+    ? Effect.failCause(entry.exit.cause)
+    : Effect.die(new Error(`"${entry.name}" decided the answer without failing`))
+}
