@@ -1,11 +1,23 @@
 /**
  * Helpers for testing aggregations in virtual time: scripted sources, and a clock that runs ahead by itself.
  *
- * They need Effect's `TestClock`, which `it.effect` of `@effect/vitest` provides, and `Effect.provide(TestContext)`.
+ * They need Effect's `TestClock`, which `it.effect` of `@effect/vitest` provides, and {@link context}.
  *
  * @since 0.1.0
  */
-import { Chunk, Clock, Duration, Effect, type Exit, Fiber, TestClock } from "effect"
+import {
+  Chunk,
+  Clock,
+  Duration,
+  Effect,
+  type Exit,
+  Fiber,
+  type Layer,
+  Logger,
+  TestClock,
+  TestContext,
+  type TestServices
+} from "effect"
 import * as Options from "./Options.ts"
 
 /**
@@ -103,6 +115,22 @@ const scripted = <A, E>(ending: Effect.Effect<A, E>, script: Script | undefined)
   )
   return Object.assign(effect, { seen })
 }
+
+/**
+ * Virtual time for programs that do not run under `it.effect`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const context: Layer.Layer<TestServices.TestServices> = TestContext.TestContext
+
+/**
+ * A logger that keeps quiet, for aggregators whose log lines a test does not read.
+ *
+ * @since 0.1.0
+ * @category loggers
+ */
+export const silent: Logger.Logger<unknown, void> = Logger.none
 
 /**
  * Runs an effect in virtual time, moving the clock on whenever it waits, until it ends. Answers with how many

@@ -36,7 +36,9 @@ export type Member<S> = S extends Iterable<infer T> ? T : S[keyof S]
  * @since 0.1.0
  * @category models
  */
-export type Errors<S> = Member<S> extends Effect.Effect<infer _A, infer E, infer _R> ? E : never
+export type Errors<S> = ErrorOf<Member<S>>
+
+type ErrorOf<T> = T extends Effect.Effect<infer _A, infer E, infer _R> ? E : never
 
 /**
  * What the effects in a shape require.
@@ -44,7 +46,9 @@ export type Errors<S> = Member<S> extends Effect.Effect<infer _A, infer E, infer
  * @since 0.1.0
  * @category models
  */
-export type Requirements<S> = Member<S> extends Effect.Effect<infer _A, infer _E, infer R> ? R : never
+export type Requirements<S> = RequirementsOf<Member<S>>
+
+type RequirementsOf<T> = T extends Effect.Effect<infer _A, infer _E, infer R> ? R : never
 
 /**
  * The values of effects, in the shape of the effects.
