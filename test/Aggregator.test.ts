@@ -72,7 +72,7 @@ describe("Aggregator.gather", () => {
       assert(Exit.isSuccess(exit) && exit.value._tag === "SourceFailed")
       const { error, message, receipt, source } = exit.value
       assert.deepStrictEqual([source, error._tag, error.why], ["orders", "Down", "disk"])
-      assert.deepStrictEqual(receipt.victims, ["slow"])
+      assert.deepStrictEqual([receipt.victims, receipt.settled], [["slow"], null])
       assert.strictEqual(receipt.firstCause?.source, "orders")
       assert.match(message, /Source "orders" failed after 20 ms: .*; stopped: slow; 980 ms of the deadline remained/)
     }).pipe(Effect.provide(aggregator))
