@@ -30,8 +30,8 @@ class SourceFailedBase extends Schema.TaggedError<SourceFailedBase>("effect-must
     const { elapsed, remaining, victims } = this.receipt
     const shown = victims.slice(0, 5).join(", ") + (victims.length > 5 ? ` and ${victims.length - 5} more` : "")
     const stopped = victims.length === 0 ? "" : `; stopped: ${shown}`
-    const left = remaining === null ? "" : `; ${remaining} ms of the deadline remained`
-    return `Source "${this.source}" failed after ${elapsed} ms: ${describe(this.error).message}${stopped}${left}`
+    const left = remaining === null ? "" : `; ${Math.round(remaining)} ms of the deadline remained`
+    return `Source "${this.source}" failed after ${Math.round(elapsed)} ms: ${describe(this.error).message}${stopped}${left}`
   }
 }
 

@@ -188,7 +188,9 @@ class State<E> implements Group<E> {
   })
 
   private enter(options: TaskOptions | undefined): Recorder.Entry<unknown, E> {
-    return this.recorder.entry(options?.name ?? String(this.recorder.entries.length))
+    const entry = this.recorder.entry<unknown, E>(options?.name ?? String(this.recorder.entries.length))
+    entry.required = true
+    return entry
   }
 
   /** Starts a task for which the caller has taken the permits. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Data, type Exit, Option, Schema } from "effect"
+import { Cause, Data, type Exit, Inspectable, Option, Schema } from "effect"
 
 /**
  * How one source ended, as a value: what `collect` answers with for each source.
@@ -84,6 +84,59 @@ export const error = <A, E>(outcome: Outcome<A, E>): Option.Option<E | SourceDie
   outcome._tag === "Failed" ? Option.some(outcome.error) : Option.none()
 
 /**
+ * Why there is no value, in words; none for a success.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const message = (outcome: Outcome<unknown, unknown>): Option.Option<string> => {
+  switch (outcome._tag) {
+    case "Succeeded":
+      return Option.none()
+    case "Failed": {
+      const { error } = outcome
+      return Option.some(error instanceof Error ? error.message || error.name : String(error))
+    }
+    case "TimedOut": {
+      const limit = outcome.by === "limit" ? "its own limit" : "the deadline"
+      return Option.some(`no answer within ${limit}, after ${Math.round(outcome.after)} ms`)
+    }
+    case "Cancelled":
+      return Option.some("cancelled")
+    case "NotStarted":
+      return Option.some("not started")
+  }
+}
+
+/**
+ * Parts outcomes into what worked, and what did not, both by name in input order. Takes what `collect` and `collectEach`
+ * answer with: a struct, a list (the names are positions), or a map.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const partition = <O extends Outcome<unknown, unknown>>(
+  outcomes: ReadonlyMap<string, O> | ReadonlyArray<O> | { readonly [name: string]: O }
+): {
+  readonly values: ReadonlyMap<string, ValueOf<O>>
+  readonly failures: ReadonlyMap<string, Exclude<O, { readonly _tag: "Succeeded" }>>
+} => {
+  const values = new Map<string, ValueOf<O>>()
+  const failures = new Map<string, Exclude<O, { readonly _tag: "Succeeded" }>>()
+  for (const [name, outcome] of isMap(outcomes) ? outcomes : Object.entries<O>(outcomes)) {
+    // TypeScript does not narrow a type parameter by its tag.
+    if (outcome._tag === "Succeeded") values.set(name, outcome.value as ValueOf<O>)
+    else failures.set(name, outcome as Exclude<O, { readonly _tag: "Succeeded" }>)
+  }
+  return { values, failures }
+}
+
+type ValueOf<O> = O extends { readonly _tag: "Succeeded"; readonly value: infer A } ? A : never
+
+const isMap = <O>(outcomes: ReadonlyMap<string, O> | object): outcomes is ReadonlyMap<string, O> =>
+  outcomes instanceof Map
+
+/**
  * Reads the exit of a source that ended by itself.
  *
  * A source that interrupted itself has given no answer and nobody asked it to stop: that is a {@link SourceDied}. One
@@ -114,8 +167,7 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
   defect: Schema.Defect
 }) {
   override get message() {
-    const text = this.defect instanceof Error ? `${this.defect.name}: ${this.defect.message}` : String(this.defect)
-    return `Source "${this.source}" died: ${text}`
+    return `Source "${this.source}" died: ${textOf(this.defect)}`
   }
 
   /** Names the source of a cause that holds no failure. */
@@ -125,6 +177,15 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
       () => new Cause.InterruptedException("it interrupted itself")
     )
     return new SourceDied({ source, defect })
+  }
+}
+
+const textOf = (defect: unknown): string => {
+  try {
+    if (!(defect instanceof Error)) return Inspectable.toStringUnknown(defect, 0)
+    return defect.message === "" ? defect.name : `${defect.name}: ${defect.message}`
+  } catch {
+    return "something that cannot be shown"
   }
 }
 

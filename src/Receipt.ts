@@ -40,6 +40,8 @@ export type CleanupState = typeof CleanupState.Type
 export const SourceReceipt = Schema.Struct({
   name: Schema.String,
   outcome: Outcome.Status,
+  /** True when its failure fails the answer. */
+  required: Schema.Boolean,
   /** True when its place in the answer was taken by `Option.none` or by a fallback value. */
   fallback: Schema.Boolean,
   cleanup: CleanupState,
@@ -131,18 +133,26 @@ const maxMessage = 2_000
  * @category getters
  */
 export const describe = (error: unknown): { readonly tag: string; readonly message: string } => {
-  const cut = (text: string) => (text.length > maxMessage ? `${text.slice(0, maxMessage)}…` : text)
   if (typeof error !== "object" || error === null) return { tag: typeof error, message: cut(String(error)) }
-  const tag = "_tag" in error ? String(error._tag) : error instanceof Error ? error.name : "Object"
-  const message = "message" in error && typeof error.message === "string" ? error.message : ""
-  return { tag, message: cut(message !== "" ? message : asJson(error, tag)) }
+  try {
+    const tag = "_tag" in error ? String(error._tag) : error instanceof Error ? error.name : "Object"
+    const message = "message" in error && typeof error.message === "string" ? error.message : ""
+    return { tag, message: cut(message !== "" ? message : (asJson(error) ?? tag)) }
+  } catch {
+    // One of its getters throws. What is wrong with the error must not take the place of the error.
+    return { tag: "Object", message: "an error that cannot be read" }
+  }
 }
 
-const asJson = (error: object, tag: string): string => {
+// Half a surrogate pair at the cut would be no text that a database takes.
+const cut = (text: string): string =>
+  text.length > maxMessage ? `${text.slice(0, maxMessage - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : text
+
+const asJson = (error: object): string | undefined => {
   try {
-    const text = JSON.stringify(error)
-    return error instanceof Error || text === "{}" ? tag : text
+    const text: string | undefined = JSON.stringify(error)
+    return error instanceof Error || text === "{}" ? undefined : text
   } catch {
-    return tag
+    return undefined
   }
 }

@@ -180,6 +180,23 @@ describe("Gather.failFast", () => {
     })
   )
 
+  it.effect("goes on where the caller cannot be interrupted, until the caller can", () =>
+    Effect.gen(function* () {
+      for (const options of [{}, { deadline: "1 second" }, { concurrency: 1 }] as const) {
+        const source = succeeds(1, { after: 100 })
+        const [elapsed] = yield* Testkit.timed(
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(Effect.uninterruptible(Gather.failFast({ source }, options)))
+            yield* Effect.sleep(10)
+            yield* Fiber.interrupt(fiber)
+          })
+        )
+
+        assert.deepStrictEqual([elapsed, source.seen.interrupted], [100, []])
+      }
+    })
+  )
+
   it.effect("asks no more than the concurrency at once, and nothing after the first failure", () =>
     Effect.gen(function* () {
       const all = [succeeds(0, { after: 30 }), fails("no", { after: 10 }), succeeds(2), succeeds(3)]

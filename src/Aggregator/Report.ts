@@ -38,7 +38,7 @@ const logSource = ({ aggregation, traceId }: Receipt, source: SourceReceipt): Ef
         aggregation,
         source: source.name,
         outcome: source.outcome,
-        duration: source.start === null || source.end === null ? null : source.end - source.start,
+        duration: duration(source),
         cleanup: source.cleanup,
         fallback: source.fallback || null,
         error: source.error === null ? null : `${source.error.tag}: ${source.error.message}`,
@@ -68,6 +68,10 @@ export const attributes = (receipt: Receipt): Record<string, unknown> =>
     receipt: receipt.id,
     traceId: receipt.traceId
   })
+
+/** In microseconds at the finest: the difference of two rounded instants is not always round. */
+const duration = ({ end, start }: SourceReceipt) =>
+  start === null || end === null ? null : Math.round((end - start) * 1_000) / 1_000
 
 const describeCause = ({ kind, message, source }: NonNullable<Receipt["firstCause"]>) =>
   source === null ? `${kind}: ${message}` : `${kind} of ${source}: ${message}`

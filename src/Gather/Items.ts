@@ -150,13 +150,16 @@ const failFastPulled = <I, B, E, R, E2, R2>(
   Effect.gen(function* () {
     const { recorder } = context
     const entries: Array<Entry<B, E>> = []
+    const input = { required: true, ended: false }
     const decides = (entry: Entry<B, E>) => entry.outcome?._tag !== "Succeeded"
     const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, options, decides }, (ask, concurrency) =>
-      pulled(context, stream, f, options, entries, ask, concurrency)
+      pulled(context, input, stream, f, options, entries, ask, concurrency)
     ).pipe(Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null))))
     if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
     const pending = entries.filter((entry) => entry.result._tag !== "Succeeded")
-    if (struck) return yield* late(recorder, pending, pending.length === 0 ? ["input"] : [])
+    if (struck && (pending.length > 0 || !input.ended)) {
+      return yield* late(recorder, pending, pending.length === 0 ? ["input"] : [])
+    }
     recorder.finished("succeeded", entries.at(-1) ?? null)
     return entries.flatMap(({ result }) => (result._tag === "Succeeded" ? [result.value] : []))
   })
@@ -176,7 +179,7 @@ const collectPulled = <I, B, E, R, E2, R2>(
       )
     )
     yield* run<B, E, R, never, R2>({ ...context, options, decides: () => false }, (ask, concurrency) =>
-      pulled(context, input, f, options, entries, ask, concurrency)
+      pulled(context, { required: false, ended: false }, input, f, options, entries, ask, concurrency)
     )
     collected(context.recorder, entries)
     const outcomes = new Map(entries.map((entry) => [entry.name, entry.result]))
@@ -190,6 +193,7 @@ const collectPulled = <I, B, E, R, E2, R2>(
  */
 const pulled = <I, B, E, R, E2, R2>(
   { recorder, where }: Context,
+  input: { readonly required: boolean; ended: boolean },
   stream: Stream.Stream<I, E2, R2>,
   f: (item: I, index: number) => Effect.Effect<B, E, R>,
   options: ItemOptions<I> | undefined,
@@ -211,19 +215,16 @@ const pulled = <I, B, E, R, E2, R2>(
         Effect.suspend(() => {
           const index = entries.length
           const entry = recorder.entry<B, E>(name(item, index))
+          entry.required = input.required
           entries.push(entry)
           const asked = ask(
             entry,
             Effect.suspend(() => f(item, index))
           )
           const turn = slots === undefined ? asked : slots.with()(asked)
-          return FiberSet.run(
-            asking,
-            Effect.ensuring(
-              turn,
-              Effect.sync(() => places?.release())
-            )
-          )
+          // A place is given back only by what has ended well: when the run is stopping, nothing more is pulled.
+          const done = Effect.sync(() => places?.release())
+          return FiberSet.run(asking, Effect.zipLeft(turn, done))
         })
       const feed = Effect.scoped(
         Effect.flatMap(Stream.toPull(Stream.rechunk(stream, 1)), (pull) =>
@@ -237,7 +238,13 @@ const pulled = <I, B, E, R, E2, R2>(
       )
       const fed = Effect.flatMap(
         Cleanup.detach(
-          Effect.catchAll(feed, Option.match({ onNone: () => Effect.void, onSome: (e) => Effect.fail(e) })),
+          Effect.catchAll(
+            feed,
+            Option.match({
+              onNone: () => Effect.sync(() => (input.ended = true)),
+              onSome: (error) => Effect.fail(error)
+            })
+          ),
           recorder.watch("input")
         ),
         (exit) => exit

@@ -70,6 +70,7 @@ export const failFast = <A, E, R>(
 ): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded, R> =>
   Effect.gen(function* () {
     const entries = enter<A, E, R>(recorder, tasks, options)
+    entries.forEach((entry, index) => (entry.required = tasks[index]!.fallback === undefined))
     const spares = new Map(entries.map((entry, index) => [entry, tasks[index]!.fallback]))
     const fallsBack = (entry: Entry<A, E>) => spares.get(entry) !== undefined && !Outcome.isDefect(entry.result)
     const { decidedBy, struck } = yield* ask(

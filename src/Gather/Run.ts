@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect } from "effect"
+import { type Duration, Effect, Fiber } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
@@ -148,13 +148,22 @@ export const run = <A, E, R, E2 = never, R2 = never>(
   })
 
 /**
- * Runs the loop that asks, and says whether the deadline struck. The loop must stop at once even where the caller cannot
- * be interrupted, and so it runs in a fiber of a race also when there is no deadline.
+ * Runs the loop that asks, and says whether the deadline struck.
+ *
+ * The loop has a fiber of its own, so that it stops at once also where the caller cannot be interrupted, and a daemon, so
+ * that an interruption sent to such a caller waits: Effect passes it on to the caller's children in the same instant.
  */
-const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.Effect<boolean, E, R> =>
-  left === Infinity
-    ? Effect.as(Effect.raceFirst(Effect.interruptible(asking), Effect.interruptible(Effect.never)), false)
-    : Effect.timeoutTo(Effect.interruptible(asking), { duration: left, onSuccess: () => false, onTimeout: () => true })
+const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.Effect<boolean, E, R> => {
+  const timed =
+    left === Infinity
+      ? Effect.as(asking, false)
+      : Effect.timeoutTo(asking, { duration: left, onSuccess: () => false, onTimeout: () => true })
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(timed)), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
+    )
+  )
+}
 
 /** Waits for cleanup, at most the grace and never beyond the deadline. */
 const waitForCleanup = (recorder: Recorder, grace: number): Effect.Effect<void> =>

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Exit } from "effect"
+import { Context, Effect, type Exit } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import * as Outcome from "../Outcome.ts"
 import type { Ending, FirstCause, Receipt, SourceReceipt } from "../Receipt.ts"
@@ -22,6 +22,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   outcome: Outcome.Outcome<A, E> | undefined = undefined
   /** How it ended by itself. */
   exit: Exit.Exit<A, E> | undefined = undefined
+  required = false
   fallback = false
   start: number | null = null
   end: number | null = null
@@ -100,6 +101,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     return {
       name: this.name,
       outcome: Outcome.status(outcome),
+      required: this.required,
       fallback: this.fallback,
       cleanup: this.givenUp ? "gave-up" : this.cleaning > 0 ? "running" : "done",
       start: rounded(this.start),
@@ -188,6 +190,7 @@ export class Recorder {
 
   cleanupBegan(): void {
     this.cleaning += 1
+    this.settledAt = null
   }
 
   /** A cleanup has ended, or its owner gave up. */
@@ -316,19 +319,29 @@ const rounded = <T extends number | null>(value: T): T =>
   (value === null ? value : Math.round(value * 1_000) / 1_000) as T
 
 /**
+ * Is told of every receipt that is started, for whoever watches programs from outside, such as the explorer.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Started extends Context.Reference<Started>()("effect-muster/Receipt/Started", {
+  defaultValue: (): ((recorder: Recorder) => void) => () => {}
+}) {}
+
+/**
  * Starts a receipt; its times are read from the Clock service.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (aggregation: string, policy: string): Effect.Effect<Recorder> =>
-  Effect.clockWith((clock) =>
-    Effect.sync(() => {
-      const start = clock.unsafeCurrentTimeNanos()
-      const now = () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
-      return new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
-    })
-  )
+  Effect.zipWith(Effect.clock, Started, (clock, started) => {
+    const start = clock.unsafeCurrentTimeNanos()
+    const now = () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
+    const recorder = new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
+    started(recorder)
+    return recorder
+  })
 
 /**
  * The answer is the failure of the source that decided it, as it was; a defect with the name of the source.

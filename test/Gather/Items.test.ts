@@ -148,6 +148,19 @@ describe("a stream of items", () => {
     )
   }
 
+  it.effect("is not pulled any more once the answer is decided", () =>
+    Effect.gen(function* () {
+      const { pulled, stream } = yield* counting(20)
+      yield* Testkit.timed(
+        Effect.exit(
+          Gather.forEach(stream, (n) => (n === 2 ? fails("no", { after: 10 }) : hangs()), { concurrency: 2, buffer: 3 })
+        )
+      )
+
+      assert.strictEqual(yield* Ref.get(pulled), 5)
+    })
+  )
+
   it.effect("that is slow to close does not hold up the answer", () =>
     Effect.gen(function* () {
       const closed: Array<string> = []

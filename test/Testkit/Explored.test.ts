@@ -1,0 +1,3 @@
+import { suite } from "./explored.ts"
+
+suite(1_000)
