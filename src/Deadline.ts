@@ -26,7 +26,7 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>("effe
   }
 ) {
   override get message() {
-    const limit = Duration.format(Duration.millis(Math.round(this.deadline * 1000) / 1000))
+    const limit = Duration.format(Duration.millis(this.deadline < 1 ? this.deadline : Math.round(this.deadline)))
     return this.deadline <= 0
       ? `The deadline had passed before anything was asked: ${list(this.pending)}`
       : `The deadline of ${limit} passed while waiting for ${list(this.pending)}`
@@ -109,7 +109,7 @@ export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect
   const millis = Math.floor(Duration.toMillis(left))
   // grpc-timeout has at most eight digits: beyond 27 hours it is given in seconds.
   const grpc = millis < 1e8 ? `${millis}m` : `${Math.min(99_999_999, Math.floor(millis / 1000))}S`
-  return { "grpc-timeout": grpc, "x-envoy-expected-rq-timeout-ms": String(millis) }
+  return { "grpc-timeout": grpc, "x-envoy-expected-rq-timeout-ms": String(Math.min(1e15 - 1, millis)) }
 })
 
 const grpcUnits: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
@@ -125,11 +125,11 @@ const grpcUnits: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m
 export const fromHeaders = (headers: Readonly<Record<string, string | undefined>>): Option.Option<number> => {
   const grpc = /^(\d{1,8})([HMSmun])$/.exec(headers["grpc-timeout"]?.trim() ?? "")
   const envoy = /^\d{1,15}$/.exec(headers["x-envoy-expected-rq-timeout-ms"]?.trim() ?? "")
-  const prefer = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])/i.exec(headers["prefer"] ?? "")
+  const prefer = /(?:^|[,;\s])wait\s*=\s*("?)(\d{1,9})\1\s*(?=$|[,;])/i.exec(headers["prefer"] ?? "")
   const waits = [
     grpc && Number(grpc[1]) * grpcUnits[grpc[2]!]!,
     envoy && Number(envoy[0]),
-    prefer && Number(prefer[1]) * 1_000
+    prefer && Number(prefer[2]) * 1_000
   ].filter((wait) => wait !== null)
   return waits.length === 0 ? Option.none() : Option.some(Math.min(...waits))
 }

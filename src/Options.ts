@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Schema } from "effect"
+import { Duration, Inspectable, Schema } from "effect"
 
 /**
  * An option has a value that cannot be meant: a negative deadline, a limit of zero, a weight over the limit.
@@ -37,23 +37,34 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-mus
  * @category checks
  */
 export const refuse = (where: string, option: string, value: unknown, expected: string): never => {
-  const text =
-    typeof value === "string" ? JSON.stringify(value) : Duration.isDuration(value) ? "" + value : String(value)
-  throw new InvalidOption({ where, option, value: text, expected })
+  throw new InvalidOption({ where, option, value: textOf(value), expected })
+}
+
+const textOf = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  return typeof value === "object" && !Duration.isDuration(value)
+    ? Inspectable.toStringUnknown(value, 0)
+    : String(value)
 }
 
 /**
  * Reads a duration as milliseconds; zero and `Infinity` are allowed.
  *
- * `Duration.decode` turns `NaN` and negative numbers into zero, which would be a deadline that has already passed.
+ * `Duration.decode` turns `NaN` and negative numbers into zero, also inside a `[seconds, nanos]`, which would be a deadline
+ * that has already passed.
  *
  * @since 0.1.0
  * @category checks
  */
 export const duration = (where: string, option: string, value: Duration.DurationInput): number => {
-  const negative = typeof value === "number" && !(value >= 0)
-  const decoded = negative || /^\s*-/.test(String(value)) ? undefined : decode(value)
+  const decoded = isNegative(value) ? undefined : decode(value)
   return decoded ?? refuse(where, option, value, `a duration of zero or more, like "500 millis" or "2 seconds"`)
+}
+
+const isNegative = (value: Duration.DurationInput): boolean => {
+  if (typeof value === "string") return value.startsWith("-")
+  const parts: ReadonlyArray<unknown> = Array.isArray(value) ? value : [value]
+  return parts.some((part) => (typeof part === "number" || typeof part === "bigint") && !(part >= 0))
 }
 
 const decode = (value: Duration.DurationInput): number | undefined => {
@@ -68,16 +79,19 @@ const units: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000
 
 /**
  * Reads a duration that a person wrote, as milliseconds: `500ms`, `1.5s`, `2m`, and the long forms of `Duration`, such as
- * `2 seconds`. `undefined` for anything else; a number without a unit could be milliseconds or seconds, so it is not one.
+ * `2 seconds`. `undefined` for anything else; a number without a unit could be milliseconds or seconds, so it is not one,
+ * and neither is one too large to be counted in milliseconds.
  *
  * @since 0.1.0
  * @category parsing
  */
 export const parseDuration = (text: string): number | undefined => {
-  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim())
-  if (short !== null) return Number(short[1]) * units[short[2]!]!
-  const long = /^\d+(?:\.\d+)? [a-z]+$/.test(text.trim()) ? decode(text.trim() as Duration.DurationInput) : undefined
-  return long
+  const trimmed = text.trim()
+  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(trimmed)
+  // The cast: `decode` reads any text, and gives `undefined` for what is no duration.
+  const input = short === null ? (trimmed as Duration.DurationInput) : Number(short[1]) * units[short[2]!]!
+  const millis = trimmed.startsWith("-") ? undefined : decode(input)
+  return millis !== undefined && millis <= Number.MAX_SAFE_INTEGER ? millis : undefined
 }
 
 /**

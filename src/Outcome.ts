@@ -93,10 +93,8 @@ export const message = (outcome: Outcome<unknown, unknown>): Option.Option<strin
   switch (outcome._tag) {
     case "Succeeded":
       return Option.none()
-    case "Failed": {
-      const { error } = outcome
-      return Option.some(error instanceof Error ? error.message || error.name : String(error))
-    }
+    case "Failed":
+      return Option.some(textOf(outcome.error))
     case "TimedOut": {
       const limit = outcome.by === "limit" ? "its own limit" : "the deadline"
       return Option.some(`no answer within ${limit}, after ${Math.round(outcome.after)} ms`)
@@ -167,7 +165,10 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
   defect: Schema.Defect
 }) {
   override get message() {
-    return `Source "${this.source}" died: ${textOf(this.defect)}`
+    const { defect } = this
+    const text = textOf(defect)
+    const kind = defect instanceof Error && text !== defect.name ? `${defect.name}: ` : ""
+    return `Source "${this.source}" died: ${kind}${text}`
   }
 
   /** Names the source of a cause that holds no failure. */
@@ -180,10 +181,10 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
   }
 }
 
-const textOf = (defect: unknown): string => {
+/** What can be said of anything that can be thrown. */
+const textOf = (error: unknown): string => {
   try {
-    if (!(defect instanceof Error)) return Inspectable.toStringUnknown(defect, 0)
-    return defect.message === "" ? defect.name : `${defect.name}: ${defect.message}`
+    return error instanceof Error ? error.message || error.name : Inspectable.toStringUnknown(error, 0)
   } catch {
     return "something that cannot be shown"
   }

@@ -39,7 +39,7 @@ export interface Permits {
   readonly take: (weight: number, restore: Restore) => Effect.Effect<void>
   /** Takes permits if it need not wait, and says whether it did. Nobody overtakes those who wait. */
   readonly tryTake: (weight?: number) => boolean
-  /** Gives permits back and wakes those whose turn it is. */
+  /** Gives permits back, as many as were taken, and wakes those whose turn it is. */
   readonly release: (weight?: number) => void
 }
 
@@ -80,7 +80,8 @@ export const make = (limit: number): Permits => {
   }
 
   const tryTake = (weight = 1) => {
-    if (first !== undefined || weigh(weight) > free) return false
+    weigh(weight)
+    if (first !== undefined || weight > free) return false
     free -= weight
     return true
   }
@@ -113,6 +114,8 @@ export const make = (limit: number): Permits => {
   }
 
   const release = (weight = 1) => {
+    // `NaN` would stand in `free` for ever, and nobody would have a turn again.
+    if (!(weight > 0)) Options.refuse("Permits.release", "weight", weight, "more than zero")
     free += weight
     grant()
   }
@@ -136,7 +139,7 @@ export const make = (limit: number): Permits => {
   const take = (weight: number, restore: Restore): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (tryTake(weight)) return Effect.void
-      const waiter = enqueue(weigh(weight))
+      const waiter = enqueue(weight)
       return Effect.onInterrupt(restore(turn(waiter)), () => Effect.sync(() => leave(waiter)))
     })
 

@@ -36,6 +36,20 @@ export {
 } from "./Testkit/Model.ts"
 export {
   /** @since 0.1.0 */
+  replay,
+  /** @since 0.1.0 */
+  type ReplayOptions
+} from "./Testkit/Replay.ts"
+export {
+  /** @since 0.1.0 */
+  type Estimate,
+  /** @since 0.1.0 */
+  Observations,
+  /** @since 0.1.0 */
+  type Setting
+} from "./Testkit/WhatIf.ts"
+export {
+  /** @since 0.1.0 */
   type Behaviours,
   /** @since 0.1.0 */
   type Schedule

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, type Exit } from "effect"
+import { Cause, Context, Effect, type Exit } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import * as Outcome from "../Outcome.ts"
 import type { Ending, FirstCause, Receipt, SourceReceipt } from "../Receipt.ts"
@@ -108,8 +108,15 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
       end: rounded(this.end),
       cleaned: rounded(this.cleanedAt),
       progress: this.note,
-      error: outcome._tag === "Failed" ? describe(outcome.error) : null
+      error: this.error(outcome)
     }
+  }
+
+  /** Also that it ran out of its own limit; that everybody ran out of time is said once, by the first cause. */
+  private error(outcome: Outcome.Outcome<A, E>): SourceReceipt["error"] {
+    if (outcome._tag === "Failed") return describe(outcome.error)
+    if (outcome._tag !== "TimedOut" || outcome.by === "deadline" || this.exit?._tag !== "Failure") return null
+    return describe(Cause.squash(this.exit.cause))
   }
 
   private cleanupBegan(): void {

@@ -1,0 +1,89 @@
+/**
+ * A recorded receipt as scripted sources: the same latencies and endings, in virtual time.
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import type { Aggregator, AggregatorOptions } from "../Aggregator.ts"
+import { SourceTimedOut } from "../Outcome.ts"
+import type { Receipt, SourceReceipt } from "../Receipt.ts"
+import { type Explored, reproduce } from "./Explorer.ts"
+import type { Behaviour, Ending, Schedule } from "./Schedule.ts"
+import type { Scripted } from "./Scripted.ts"
+
+/**
+ * What a receipt does not tell.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayOptions {
+  /** What sources that succeeded give; default `undefined`. A receipt has no values: they may be secret. */
+  readonly values?: Readonly<Record<string, unknown>> | undefined
+  /** The aggregator that the program is given; default: one with the deadline of the receipt. */
+  readonly aggregator?: AggregatorOptions | undefined
+}
+
+/**
+ * Runs a program over sources that do what the receipt says they did: each takes as long, ends in the same way, and
+ * cleans up as long as it did. One that was stopped never ends by itself. Says what came of the program.
+ *
+ * Errors come back with the `_tag` and message that the receipt has.
+ *
+ * @example
+ * ```ts
+ * const { receipts } = Testkit.replay(recorded, ({ profile, orders }) =>
+ *   Aggregator.gather("dashboard", { profile, orders: Source.optional(orders) })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category replay
+ */
+export const replay = <A, E>(
+  receipt: Receipt,
+  program: (sources: Readonly<Record<string, Scripted<unknown, unknown>>>) => Effect.Effect<A, E, Aggregator>,
+  options?: ReplayOptions
+): Explored<A, E> =>
+  reproduce(
+    program,
+    scheduleOf(receipt, options?.values),
+    options?.aggregator ?? { deadline: receipt.deadline ?? Infinity }
+  )
+
+/**
+ * The schedule that a receipt tells of.
+ *
+ * @since 0.1.0
+ * @category replay
+ */
+export const scheduleOf = (receipt: Receipt, values: Readonly<Record<string, unknown>> = {}): Schedule => ({
+  sources: Object.fromEntries(receipt.sources.map((source) => [source.name, behaviourOf(source, values)])),
+  ties: "forward"
+})
+
+const behaviourOf = (source: SourceReceipt, values: Readonly<Record<string, unknown>>): Behaviour => {
+  const took = source.start === null || source.end === null ? 0 : source.end - source.start
+  const cleaning = source.end === null || source.cleaned === null ? 0 : source.cleaned - source.end
+  return { ends: endingOf(source, took, values), after: took, cleanup: cleaning, uninterruptible: false }
+}
+
+const endingOf = (
+  { error, name, outcome }: SourceReceipt,
+  took: number,
+  values: Readonly<Record<string, unknown>>
+): Ending => {
+  switch (outcome) {
+    case "succeeded":
+      return { succeed: values[name] }
+    case "failed": {
+      if (error?.tag === "SourceDied") return { die: new Error(error.message) }
+      return { fail: Object.assign(new Error(error?.message), { _tag: error?.tag ?? "Error" }) }
+    }
+    case "timed-out":
+      return error === null ? "hang" : { fail: new SourceTimedOut({ source: name, limit: took }) }
+    case "cancelled":
+    case "not-started":
+      return "hang"
+  }
+}

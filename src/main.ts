@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/**
+ * The program: picks drivers, screen and exit codes, and runs the command line.
+ *
+ * @since 0.1.0
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import { Cause, Effect, Exit, Layer } from "effect"
+import { createRequire } from "node:module"
+import * as Cli from "./Cli.ts"
+import * as Demo from "./Demo.ts"
+
+/** A driver is loaded when a command uses it, so that `--help` loads none. */
+const drivers = Layer.succeed(Cli.Drivers, {
+  users: (urls) =>
+    Layer.unwrapEffect(
+      Effect.map(
+        Effect.promise(() => import("./Source/Http.ts")),
+        (Http) => Layer.provide(Demo.UserServices.layer(urls, Http.json), Http.layer())
+      )
+    )
+})
+
+const screen = Cli.fromProcess(process)
+const { version }: { version: string } = createRequire(import.meta.url)("../package.json")
+
+let signal: NodeJS.Signals | undefined
+// Heard once: a second signal ends the process at once, as it does without a listener.
+const heard = (name: NodeJS.Signals) => {
+  signal = name
+  process.off("SIGINT", heard).off("SIGTERM", heard)
+}
+process.on("SIGINT", heard).on("SIGTERM", heard)
+
+let code: Cli.ExitCode = 1
+
+/** 130 and 143 are what a shell makes of SIGINT and SIGTERM. */
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isFailure(exit) && (signal === undefined || !Cause.isInterruptedOnly(exit.cause)))
+    screen.err(`muster: this should not have happened\n${Cause.pretty(exit.cause)}`)
+  if (signal !== undefined) return signal === "SIGINT" ? 130 : 143
+  return code
+}
+
+Cli.run(process.argv.slice(2), version).pipe(
+  Effect.map((exitCode) => (code = exitCode)),
+  Effect.provide(drivers),
+  Effect.provideService(Cli.Screen, screen),
+  Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, onExit) => onExit(codeOf(exit))
+  })
+)
