@@ -82,7 +82,11 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           recorder.traceId = span.traceId
           const where = `Aggregator.${policy} "${name}"`
           const limit = own?.deadline === undefined ? Infinity : Options.duration(where, "deadline", own.deadline)
-          const options = { ...defaults, ...own, deadline: Math.min(deadline, limit) }
+          const options = {
+            concurrency: own?.concurrency ?? defaults.concurrency,
+            grace: own?.grace ?? defaults.grace,
+            deadline: Math.min(deadline, limit)
+          }
           let ended = () => {}
           const run = Effect.suspend(() => {
             ended = Metrics.watch(recorder)

@@ -19,7 +19,7 @@ export type Arrived<A, E> = readonly [name: string, outcome: Outcome<A, E>]
 
 /**
  * Puts `[name, outcome]` of each task into a mailbox in the instant it ends; at the deadline those that are missing, in
- * input order. Then ends the mailbox.
+ * input order.
  *
  * @since 0.1.0
  * @category policies
@@ -43,8 +43,7 @@ export const arrive = <A, E, R>(
     Effect.map(() => {
       missing.forEach(send)
       collected(recorder, entries)
-    }),
-    Effect.onExit((exit) => Effect.sync(() => mailbox.unsafeDone(Exit.asVoid(exit))))
+    })
   )
 }
 
@@ -59,6 +58,11 @@ export const streamed = <A, E, R>(
 ): Stream.Stream<Arrived<A, E>, never, R> =>
   Stream.unwrapScoped(
     Effect.flatMap(Mailbox.make<Arrived<A, E>>(), (mailbox) =>
-      Effect.as(Effect.forkScoped(run(mailbox)), Mailbox.toStream(mailbox))
+      run(mailbox).pipe(
+        // Here, and not where the tasks are asked: a wrong option is refused before that, and must end the stream too.
+        Effect.onExit((exit) => Effect.sync(() => mailbox.unsafeDone(Exit.asVoid(exit)))),
+        Effect.forkScoped,
+        Effect.as(Mailbox.toStream(mailbox))
+      )
     )
   )

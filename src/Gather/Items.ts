@@ -152,7 +152,7 @@ const failFastPulled = <I, B, E, R, E2, R2>(
     const entries: Array<Entry<B, E>> = []
     const input = { required: true, ended: false }
     const decides = (entry: Entry<B, E>) => entry.outcome?._tag !== "Succeeded"
-    const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, options, decides }, (ask, concurrency) =>
+    const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, decides }, (ask, concurrency) =>
       pulled(context, input, stream, f, options, entries, ask, concurrency)
     ).pipe(Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null))))
     if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
@@ -178,7 +178,7 @@ const collectPulled = <I, B, E, R, E2, R2>(
         Effect.sync(() => (broken = Option.some(error))).pipe(Effect.andThen(Effect.fail(Option.none())))
       )
     )
-    yield* run<B, E, R, never, R2>({ ...context, options, decides: () => false }, (ask, concurrency) =>
+    yield* run<B, E, R, never, R2>({ ...context, decides: () => false }, (ask, concurrency) =>
       pulled(context, { required: false, ended: false }, input, f, options, entries, ask, concurrency)
     )
     collected(context.recorder, entries)
