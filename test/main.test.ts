@@ -136,12 +136,12 @@ describe.concurrent("the process", () => {
     "bad input: one line on stderr, exit 2",
     () =>
       Effect.gen(function* () {
-        const { code, err, out } = yield* muster([], { env: { MUSTER_DEADLINE: "soon" } })
+        const { code, err, out } = yield* muster(["--deadline", "soon"])
 
         assert.deepStrictEqual([code, out], [2, ""])
         assert.strictEqual(
           err,
-          `muster: MUSTER_DEADLINE must be a duration like "500ms", "2s" or "2 seconds", but it is "soon"\n`
+          `muster: --deadline must be a duration like "500ms", "2s" or "2 seconds", but it is "soon"\n`
         )
       }),
     timeout
