@@ -81,7 +81,8 @@ export const dies = (defect: unknown, script?: Script): Scripted<never> => scrip
 export const hangs = (script?: Omit<Script, "after" | "uninterruptible">): Scripted<never> => scripted(forEver, script)
 
 // Not Effect.never, whose timer of the real clock would keep the process alive after a test that leaks it.
-const forEver = Effect.async<never>(() => Effect.void)
+// It takes its argument so that Effect makes no AbortController for it.
+const forEver = Effect.async<never>((_resume) => Effect.void)
 
 const scripted = <A, E>(ending: Effect.Effect<A, E>, script: Script | undefined): Scripted<A, E> => {
   const after = Options.duration("Testkit", "after", script?.after ?? 0)

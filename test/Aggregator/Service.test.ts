@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, type Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, type Tracer } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Metrics from "../../src/Aggregator/Metrics.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
 import * as Gather from "../../src/Gather.ts"
+import * as Outcome from "../../src/Outcome.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
 
@@ -201,6 +202,18 @@ describe("an aggregator", () => {
         /Aggregator.failFast "dashboard": grace must be/
       )
     })
+  )
+
+  it.effect("has options that hold for a stream of items, and where a call says undefined", () =>
+    Effect.gen(function* () {
+      const f = () => succeeds("done", { after: 100 })
+      const call = { concurrency: undefined, deadline: undefined, grace: undefined }
+      for (const items of [[1, 2, 3, 4], Stream.make(1, 2, 3, 4)]) {
+        const [elapsed, exit] = yield* Testkit.timed(Aggregator.collectEach("items", items, f, call))
+        assert(Exit.isSuccess(exit))
+        assert.deepStrictEqual([elapsed, exit.value.map(Outcome.status).slice(0, 2)], [150, ["succeeded", "timed-out"]])
+      }
+    }).pipe(Effect.provide(Aggregator.layer({ concurrency: 1, deadline: 150, logger: Testkit.silent })))
   )
 
   it.effect("owns the cleanup of gathers inside its sources", () =>

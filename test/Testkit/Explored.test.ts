@@ -1,3 +1,4 @@
-import { suite } from "./explored.ts"
+import { onTheMachine, underTestClock } from "./explored.ts"
 
-suite(1_000)
+onTheMachine(1_000)
+underTestClock(3)

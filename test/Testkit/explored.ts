@@ -6,7 +6,10 @@ import * as Gather from "../../src/Gather.ts"
 import * as Group from "../../src/Group.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
-import type { Sources } from "../../src/Testkit/Schedule.ts"
+import { told } from "../../src/Testkit/Answers.ts"
+import * as Machine from "../../src/Testkit/Machine.ts"
+import * as Model from "../../src/Testkit/Model.ts"
+import * as Schedule from "../../src/Testkit/Schedule.ts"
 
 const ends = (name: string) =>
   [{ succeed: `${name} value` }, { fail: `${name} failed` }, { die: `${name} died` }, "hang"] as const
@@ -17,7 +20,7 @@ const behaviours = (name: string) => ({
   uninterruptible: [false, true]
 })
 const sources = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
-type Three = Sources<typeof sources>
+type Three = Schedule.Sources<typeof sources>
 
 /** How each policy is called, for the same three sources. */
 const programs = {
@@ -73,35 +76,87 @@ const policyOf = {
   group: "group"
 } as const satisfies Record<keyof typeof programs, Testkit.Rules["policy"]>
 
-export const suite = (schedules: number) =>
-  describe(`over ${schedules} schedules each`, () => {
-    for (const [name, program] of Object.entries(programs)) {
-      for (const options of [{}, { deadline: 20 }, { concurrency: 2, deadline: 35 }]) {
-        it.effect(
-          `${name} answers as the model says, and leaves nothing behind, with ${JSON.stringify(options)}`,
-          () =>
-            Effect.gen(function* () {
-              const policy = policyOf[name as keyof typeof programs]
-              const optional = name === "Aggregator.gather" ? ["b"] : []
-              const report = yield* Testkit.explore(
-                (three) => program(three, options) as Effect.Effect<unknown, unknown, Aggregator>,
-                {
-                  sources,
-                  rules: {
-                    policy,
-                    k: 2,
-                    optional,
-                    pulled: name === "group" || name === "forEach over a stream",
-                    ...options
-                  },
-                  schedules: Math.ceil(schedules / 3)
-                }
-              )
+interface Explored {
+  readonly name: string
+  readonly program: (three: Three) => Effect.Effect<unknown, unknown, Aggregator>
+  readonly rules: Testkit.Rules
+}
 
-              assert.strictEqual(report.schedules, Math.ceil(schedules / 3))
-            }),
-          600_000
-        )
-      }
+const all: ReadonlyArray<Explored> = Object.entries(programs).flatMap(([name, program]) =>
+  [{}, { deadline: 20 }, { concurrency: 2, deadline: 35 }].map((options) => ({
+    name: `${name} with ${JSON.stringify(options)}`,
+    // The errors and requirements of the policies differ; a schedule only tells values from failures.
+    program: (three: Three) => program(three, options) as Effect.Effect<unknown, unknown, Aggregator>,
+    rules: {
+      policy: policyOf[name as keyof typeof programs],
+      k: 2,
+      optional: name === "Aggregator.gather" ? ["b"] : [],
+      pulled: name === "group" || name === "forEach over a stream",
+      ...options
     }
+  }))
+)
+
+const timeout = 600_000
+
+/** Each policy over this many schedules, on the machine of the explorer. */
+export const onTheMachine = (schedules: number) =>
+  describe(`over ${schedules} schedules each`, () => {
+    for (const { name, program, rules } of all) {
+      const most = Math.ceil(schedules / 3)
+      it.effect(
+        `${name} answers as the model says, and leaves nothing behind`,
+        () =>
+          Effect.map(Testkit.explore(program, { sources, rules, schedules: most }), (report) =>
+            assert.strictEqual(report.schedules, most)
+          ),
+        timeout
+      )
+    }
+  })
+
+/** Each policy over a sample of those schedules, on Effect's own test clock and scheduler. */
+export const underTestClock = (schedules: number) =>
+  describe(`under TestClock, over ${schedules} schedules each`, () => {
+    const space = Schedule.space(sources)
+    const points = Array.from(space.points(schedules, 7))
+    for (const { name, program, rules } of all) {
+      it.effect(
+        `${name} answers as the model says`,
+        () =>
+          Effect.forEach(points, (point) => checkedUnderTestClock(program, rules, space.at(point)), { discard: true }),
+        timeout
+      )
+    }
+  })
+
+const checkedUnderTestClock = (program: Explored["program"], rules: Testkit.Rules, schedule: Testkit.Schedule) =>
+  Effect.gen(function* () {
+    const asked = program(Schedule.sourcesOf(schedule) as Three).pipe(Effect.provide(Aggregator.layer()))
+    const model = Model.answers(rules, schedule)
+    if (model.some(({ told }) => told.tag === "never")) return
+    const [elapsed, exit] = yield* Testkit.timed(asked)
+    const answer = { at: elapsed, told: told(rules.policy, Object.keys(sources))(exit) }
+
+    assert.deepInclude(model.map(shown), shown(answer), JSON.stringify(schedule))
+  })
+
+const shown = (answer: Model.Answer) => JSON.stringify(answer)
+
+/** Milliseconds that a schedule takes on the machine of the explorer, and under TestClock, which waits for real timers. */
+export const timeOfSchedules = (schedules: number) =>
+  Effect.gen(function* () {
+    const space = Schedule.space(sources)
+    const points = Array.from(space.points(schedules, 1))
+    const program = (point: Schedule.Point) =>
+      Gather.failFast(Schedule.sourcesOf(space.at(point)) as Three, { deadline: 20 })
+    const each = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.gen(function* () {
+        const start = performance.now()
+        yield* effect
+        return (performance.now() - start) / schedules
+      })
+    const machine = yield* each(Effect.sync(() => points.forEach((point) => Machine.run(program(point)))))
+    const testClock = yield* each(Effect.forEach(points, (point) => Testkit.timed(program(point)), { discard: true }))
+    return { machine, testClock }
   })
