@@ -13,6 +13,7 @@ import * as Domino from "./examples/Domino.ts"
 import * as FourBackendSearch from "./examples/FourBackendSearch.ts"
 import * as Panic from "./examples/Panic.ts"
 import { printed } from "./examples/Printed.ts"
+import * as Replicas from "./examples/Replicas.ts"
 import * as ScatterGather from "./examples/ScatterGather.ts"
 import * as SlowPoke from "./examples/SlowPoke.ts"
 import * as TaskGroup from "./examples/TaskGroup.ts"
@@ -73,6 +74,11 @@ const programs: Record<string, { program: Effect.Effect<unknown, unknown>; elaps
     ...FourBackendSearch,
     elapsed: 120,
     prints: ["All about gathering | 2 | GO-42 | gathering", "the search in people failed"]
+  },
+  Replicas: {
+    ...Replicas,
+    elapsed: 40 + 300 + 200,
+    prints: ["fastest: 17", "agreed: oslo and perth", "lima: failed", "oslo: 17", "perth: timed-out"]
   },
   WorkerPool: {
     ...WorkerPool,

@@ -48,6 +48,8 @@ for (const [name, program] of Object.entries(programs)) {
               Array.from({ length: 100 }, () => Effect.exit(program)),
               { concurrency: 100, discard: true }
             )
+            // vitest reports from this process, and gives up when it hears nothing of itself for a minute.
+            yield* Effect.sleep(1)
           }
           yield* Cleanup.settled
           yield* Aggregator.settled
