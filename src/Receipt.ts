@@ -32,6 +32,65 @@ export const CleanupState = Schema.Literal("done", "running", "gave-up")
 export type CleanupState = typeof CleanupState.Type
 
 /**
+ * One call that a guard made: the first, again after a failure, or beside one that is slow. `outcome` is `null` while it
+ * runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Attempt = Schema.Struct({
+  kind: Schema.Literal("first", "retry", "hedge"),
+  start: Schema.Number,
+  end: Instant,
+  outcome: Schema.NullOr(Schema.Literal("succeeded", "failed", "cancelled"))
+})
+
+/** @since 0.1.0 */
+export type Attempt = typeof Attempt.Type
+
+/**
+ * Where a value came from that needed no call: a cache, a cache past its time, or the call of somebody else in flight.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Served = Schema.Literal("cache", "stale", "flight")
+
+/** @since 0.1.0 */
+export type Served = typeof Served.Type
+
+/**
+ * Which guard refused to make a call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Refused = Schema.Literal("breaker", "bulkhead", "rate-limit", "retry-budget")
+
+/** @since 0.1.0 */
+export type Refused = typeof Refused.Type
+
+/**
+ * What the guards around a source did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Guards = Schema.Struct({
+  /** How many calls were made, retries and hedges with them; zero where no guard counts them. */
+  calls: Schema.Number,
+  /** The first hundred of them. */
+  attempts: Schema.Array(Attempt),
+  /** Milliseconds that it waited for a place or a turn. */
+  queued: Schema.Number,
+  served: Schema.NullOr(Served),
+  refused: Schema.NullOr(Refused)
+})
+
+/** @since 0.1.0 */
+export type Guards = typeof Guards.Type
+
+/**
  * What happened to one source.
  *
  * @since 0.1.0
@@ -53,7 +112,9 @@ export const SourceReceipt = Schema.Struct({
   cleaned: Instant,
   /** The last that it said of how far it had got, with {@link progress}. */
   progress: Schema.NullOr(Schema.String),
-  error: Schema.NullOr(Schema.Struct({ tag: Schema.String, message: Schema.String }))
+  error: Schema.NullOr(Schema.Struct({ tag: Schema.String, message: Schema.String })),
+  /** Only where a guard had something to say. */
+  guards: Schema.optionalWith(Guards, { exact: true })
 })
 
 /** @since 0.1.0 */

@@ -5,6 +5,7 @@
  */
 import { Context, Effect } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
+import type { Attempt, Refused, Served } from "../Receipt.ts"
 
 /**
  * What those inside a source may know and say of it.
@@ -18,6 +19,14 @@ export interface Asked {
   readonly progress: (text: string) => void
   /** Watches a fiber that the source lets go of, so that its cleanup counts as the source's. */
   readonly inner: () => Cleanup.Watch<unknown, unknown>
+  /** A guard makes a call now; what it gives back is called when the call has ended. */
+  readonly attempt: (kind: Attempt["kind"]) => (outcome: Attempt["outcome"]) => void
+  /** It has waited this many milliseconds for a place or a turn. */
+  readonly queued: (millis: number) => void
+  /** Its value did not come from a call of its own. */
+  readonly served: (from: Served) => void
+  /** A guard has refused to make the call. */
+  readonly refused: (by: Refused) => void
 }
 
 const nothing = () => {}
@@ -32,6 +41,10 @@ export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/A
   defaultValue: (): Asked => ({
     name: "unnamed",
     progress: nothing,
+    attempt: () => nothing,
+    queued: nothing,
+    served: nothing,
+    refused: nothing,
     inner: () => ({ name: "unnamed", ended: nothing, cancelled: nothing, cleaned: nothing, gaveUp: nothing })
   })
 }) {}

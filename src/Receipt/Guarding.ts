@@ -1,0 +1,53 @@
+/**
+ * What the guards around one source did, as it happens.
+ *
+ * @since 0.1.0
+ */
+import type { Attempt, Guards, Refused, Served } from "../Receipt.ts"
+
+/**
+ * At most this many attempts of one source are listed; all are counted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const maxAttempts = 100
+
+/**
+ * Collects what guards say of one source.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Guarding {
+  /** Milliseconds, of all its waits together. */
+  queued = 0
+  served: Served | null = null
+  refused: Refused | null = null
+  private calls = 0
+  private readonly attempts: Array<{ -readonly [K in keyof Attempt]: Attempt[K] }> = []
+
+  constructor(private readonly now: () => number) {}
+
+  /** A call goes out now; what it gives back is called when the call has ended. */
+  attempt(kind: Attempt["kind"]): (outcome: Attempt["outcome"]) => void {
+    this.calls += 1
+    if (this.attempts.length === maxAttempts) return () => {}
+    const attempt: (typeof this.attempts)[number] = { kind, start: this.instant(), end: null, outcome: null }
+    this.attempts.push(attempt)
+    return (outcome) => {
+      attempt.end = this.instant()
+      attempt.outcome = outcome
+    }
+  }
+
+  receipt(): Guards {
+    const { calls, queued, refused, served } = this
+    const attempts = this.attempts.map((attempt) => ({ ...attempt }))
+    return { calls, attempts, queued: Math.round(queued * 1_000) / 1_000, served, refused }
+  }
+
+  private instant(): number {
+    return Math.round(this.now() * 1_000) / 1_000
+  }
+}
