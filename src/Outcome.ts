@@ -71,8 +71,9 @@ export const status = (outcome: Outcome<unknown, unknown>): Status => words[outc
  * @since 0.1.0
  * @category getters
  */
-export const value = <A, E>(outcome: Outcome<A, E>): Option.Option<A> =>
-  outcome._tag === "Succeeded" ? Option.some(outcome.value) : Option.none()
+export const value = <O extends Outcome<unknown, unknown>>(outcome: O): Option.Option<ValueOf<O>> =>
+  // TypeScript does not narrow a type parameter by its tag.
+  outcome._tag === "Succeeded" ? Option.some(outcome.value as ValueOf<O>) : Option.none()
 
 /**
  * The error it failed with, if it failed.
@@ -80,8 +81,9 @@ export const value = <A, E>(outcome: Outcome<A, E>): Option.Option<A> =>
  * @since 0.1.0
  * @category getters
  */
-export const error = <A, E>(outcome: Outcome<A, E>): Option.Option<E | SourceDied> =>
-  outcome._tag === "Failed" ? Option.some(outcome.error) : Option.none()
+export const error = <O extends Outcome<unknown, unknown>>(outcome: O): Option.Option<ErrorOf<O>> =>
+  // As above.
+  outcome._tag === "Failed" ? Option.some(outcome.error as ErrorOf<O>) : Option.none()
 
 /**
  * Why there is no value, in words; none for a success.
@@ -130,6 +132,8 @@ export const partition = <O extends Outcome<unknown, unknown>>(
 }
 
 type ValueOf<O> = O extends { readonly _tag: "Succeeded"; readonly value: infer A } ? A : never
+
+type ErrorOf<O> = O extends { readonly _tag: "Failed"; readonly error: infer E } ? E : never
 
 const isMap = <O>(outcomes: ReadonlyMap<string, O> | object): outcomes is ReadonlyMap<string, O> =>
   outcomes instanceof Map

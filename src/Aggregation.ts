@@ -1,0 +1,149 @@
+/**
+ * A named plan: what comes in, which sources are asked, how their answers become one, and what goes out. It is called,
+ * served over HTTP, or run as a batch.
+ *
+ * @since 0.1.0
+ */
+import { Effect, ParseResult, Schema, type Stream } from "effect"
+import { Aggregator } from "./Aggregator.ts"
+import type { Answers, Effects, Failed, Needs, Sources } from "./Aggregator/Shape.ts"
+import type { DeadlineExceeded } from "./Deadline.ts"
+import type * as Gather from "./Gather.ts"
+import type { Member, Outcomes } from "./Gather/Shape.ts"
+import type * as Source from "./Source.ts"
+
+/**
+ * What an input is not, by the path of the field.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InputRejected extends Schema.TaggedError<InputRejected>("effect-muster/Aggregation/InputRejected")(
+  "InputRejected",
+  {
+    aggregation: Schema.String,
+    /** The path of the field, such as `id` or `items.0.name`; empty for the input as a whole. */
+    field: Schema.String,
+    reason: Schema.String
+  }
+) {
+  override get message() {
+    const where = this.field === "" ? "the input" : `"${this.field}"`
+    return `${where} of "${this.aggregation}" was rejected: ${this.reason}`
+  }
+}
+
+/**
+ * What was merged does not fit the output: a bug in the plan, and so a defect.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OutputMismatch extends Schema.TaggedError<OutputMismatch>("effect-muster/Aggregation/OutputMismatch")(
+  "OutputMismatch",
+  { aggregation: Schema.String, field: Schema.String, reason: Schema.String }
+) {
+  override get message() {
+    const where = this.field === "" ? "the output" : `"${this.field}" of the output`
+    return `${where} of "${this.aggregation}" does not fit: ${this.reason}`
+  }
+}
+
+/**
+ * What a plan is made of. `I` is the decoded input, `A` the decoded output.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Plan<I, A, S extends Sources, IEncoded = I, AEncoded = A> {
+  readonly input: Schema.Schema<I, IEncoded>
+  readonly output: Schema.Schema<A, AEncoded>
+  /** Whom to ask for an input. */
+  readonly sources: (input: I) => S
+  /** How the answers become the output. */
+  readonly merge: (answers: Answers<S>, input: I) => A
+  /**
+   * How what there is becomes an output where a caller asks for a partial one. Without it, nobody can.
+   */
+  readonly partial?: ((outcomes: Outcomes<Effects<S>>, input: I) => A) | undefined
+  readonly options?: Gather.Options | undefined
+}
+
+/**
+ * A plan with a name. Call it with an input.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Aggregation<I, A, S extends Sources, IEncoded = I, AEncoded = A> extends Plan<
+  I,
+  A,
+  S,
+  IEncoded,
+  AEncoded
+> {
+  /** The merged answers; fails as `Aggregator.gather` does. */
+  (input: I): Effect.Effect<A, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>>
+  /** Its name in receipts, logs, spans, metrics, and in the URL it is served at. */
+  readonly aggregation: string
+  /** What there is at the deadline, as `partial` has it; never fails. `undefined` for a plan without `partial`. */
+  readonly lenient: ((input: I) => Effect.Effect<A, never, Aggregator | Needs<S>>) | undefined
+  /** `[name, outcome]` for each source as it arrives. */
+  readonly stream: (input: I) => Stream.Stream<Gather.Arrival<Effects<S>>, never, Aggregator | Needs<S>>
+  /** Reads an input from outside. Fails with `InputRejected`, which names the first field that is wrong. */
+  readonly decode: (input: unknown) => Effect.Effect<I, InputRejected>
+  /** Writes an output for the outside. One that does not fit is a bug in the plan: it dies with `OutputMismatch`. */
+  readonly encode: (output: A) => Effect.Effect<AEncoded>
+}
+
+/**
+ * Gives a plan a name.
+ *
+ * @example
+ * ```ts
+ * const Dashboard = Aggregation.make("dashboard", {
+ *   input: Schema.Struct({ id: Schema.String }),
+ *   output: Schema.Struct({ name: Schema.String, orders: Schema.Number }),
+ *   sources: ({ id }) => ({ profile: findProfile(id), orders: Source.orElse(findOrders(id), []) }),
+ *   merge: ({ profile, orders }) => ({ name: profile.name, orders: orders.length })
+ * })
+ *
+ * const answer = Dashboard({ id: "42" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <I, A, const S extends Sources, IEncoded = I, AEncoded = A>(
+  name: string,
+  plan: Plan<I, A, S, IEncoded, AEncoded>
+): Aggregation<I, A, S, IEncoded, AEncoded> => {
+  const { input, merge, options, output, partial, sources } = plan
+  const decodeInput = Schema.decodeUnknown(input)
+  const encodeOutput = Schema.encode(output)
+  const call = (value: I) =>
+    Effect.map(Aggregator.gather(name, sources(value), options), (answers) => merge(answers, value))
+  return Object.assign(call, {
+    ...plan,
+    aggregation: name,
+    lenient:
+      partial &&
+      ((value: I) =>
+        Effect.map(Aggregator.collect(name, sources(value), options), (outcomes) => partial(outcomes, value))),
+    stream: (value: I) => Aggregator.stream(name, sources(value), options),
+    decode: (value: unknown) =>
+      Effect.mapError(
+        decodeInput(value, { onExcessProperty: "error" }),
+        (error) => new InputRejected({ aggregation: name, ...firstIssue(error) })
+      ),
+    encode: (value: A) =>
+      Effect.catchAll(encodeOutput(value), (error) =>
+        Effect.die(new OutputMismatch({ aggregation: name, ...firstIssue(error) }))
+      )
+  })
+}
+
+const firstIssue = (error: ParseResult.ParseError) => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  return { field: issue?.path.map(String).join(".") ?? "", reason: issue?.message ?? "it does not fit" }
+}
