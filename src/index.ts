@@ -8,6 +8,7 @@
 
 export { Aggregator, type AggregatorOptions, SourceFailed } from "./Aggregator.ts"
 export * as Aggregation from "./Aggregation.ts"
+export * as Batch from "./Batch.ts"
 export * as Cleanup from "./Cleanup.ts"
 export * as Deadline from "./Deadline.ts"
 export { DeadlineExceeded } from "./Deadline.ts"

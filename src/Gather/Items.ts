@@ -125,7 +125,13 @@ export const collect = <I, B, E, R, E2, R2>(
         )
       )
 
-const isStream = <I, E, R>(items: Iterable<I> | Stream.Stream<I, E, R>): items is Stream.Stream<I, E, R> =>
+/**
+ * Tells a stream from an iterable.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isStream = <I, E, R>(items: Iterable<I> | Stream.Stream<I, E, R>): items is Stream.Stream<I, E, R> =>
   typeof items === "object" && Stream.StreamTypeId in items
 
 const tasksOf = <I, B, E, R>(

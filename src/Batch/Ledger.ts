@@ -1,0 +1,283 @@
+/**
+ * The ledger of batches: one row for each item, and the truth about what is done.
+ *
+ * An item is run only by the owner of its row, and a result counts only if its owner still has the row: whoever was
+ * thought dead and comes back late changes nothing.
+ *
+ * @since 0.1.0
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+
+/**
+ * What has become of an item. `pending` also covers one that will be tried again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const State = Schema.Literal("pending", "running", "done", "failed")
+
+/** @since 0.1.0 */
+export type State = typeof State.Type
+
+/**
+ * One item of a batch, as the ledger has it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row {
+  readonly id: string
+  /** Its place in the input, from 0 up. */
+  readonly position: number
+  readonly state: State
+  /** How often it was run. */
+  readonly attempts: number
+  /** As JSON. */
+  readonly item: string
+  /** As JSON; `null` unless it is done. */
+  readonly result: string | null
+  /** Why it failed the last time it was run. */
+  readonly failure: Failure | null
+  /** Milliseconds since 1970 at which it ended; `null` before. */
+  readonly endedAt: number | null
+}
+
+/**
+ * Why an item failed. The class is what rules, `failures` and `redrive --only` go by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Failure = Schema.Struct({ class: Schema.String, message: Schema.String })
+
+/** @since 0.1.0 */
+export type Failure = typeof Failure.Type
+
+/**
+ * An item that is new to the ledger, perhaps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewItem {
+  readonly id: string
+  readonly position: number
+  /** As JSON. */
+  readonly item: string
+  /** Of the item; the same id with another hash is another item. */
+  readonly hash: string
+}
+
+/**
+ * An item that its owner has to run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Claimed {
+  readonly id: string
+  readonly position: number
+  /** As JSON. */
+  readonly item: string
+  /** How often it was run before. */
+  readonly attempts: number
+}
+
+/**
+ * What has become of a claimed item.
+ *
+ * - `done` and `failed` are final; `again` puts it back, not to be claimed before `notBefore`;
+ * - `unrun` gives it back as it was, without counting an attempt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Settled =
+  | { readonly id: string; readonly to: "done"; readonly result: string; readonly took: number }
+  | { readonly id: string; readonly to: "failed"; readonly failure: Failure; readonly took: number }
+  | {
+      readonly id: string
+      readonly to: "again"
+      readonly failure: Failure
+      readonly took: number
+      /** Milliseconds since 1970. */
+      readonly notBefore: number
+    }
+  | { readonly id: string; readonly to: "unrun" }
+
+/**
+ * A batch in numbers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counts {
+  readonly pending: number
+  readonly running: number
+  readonly done: number
+  readonly failed: number
+  /** How often items were run, all together. */
+  readonly attempts: number
+  /** Milliseconds that items have run, all together. */
+  readonly took: number
+  /** How many items of the input have been read. */
+  readonly read: number
+  /** True when the input was read to its end. */
+  readonly sealed: boolean
+}
+
+/**
+ * There is no batch of this name in the ledger.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BatchUnknown extends Schema.TaggedError<BatchUnknown>("effect-muster/Batch/BatchUnknown")("BatchUnknown", {
+  batch: Schema.String
+}) {
+  override get message() {
+    return `there is no batch "${this.batch}" in the ledger`
+  }
+}
+
+/**
+ * Another run of this batch is alive.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BatchBusy extends Schema.TaggedError<BatchBusy>("effect-muster/Batch/BatchBusy")("BatchBusy", {
+  batch: Schema.String,
+  owner: Schema.String
+}) {
+  override get message() {
+    return `the batch "${this.batch}" is being run by ${this.owner}; wait for it to end, or stop it`
+  }
+}
+
+/**
+ * Somebody else has taken the batch over, since nothing was heard of this run for longer than its lease.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>("effect-muster/Batch/LeaseLost")("LeaseLost", {
+  batch: Schema.String,
+  owner: Schema.String
+}) {
+  override get message() {
+    return `the batch "${this.batch}" was taken over from ${this.owner}, which was silent for longer than its lease`
+  }
+}
+
+/**
+ * Two items have one id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ItemConflict extends Schema.TaggedError<ItemConflict>("effect-muster/Batch/ItemConflict")("ItemConflict", {
+  batch: Schema.String,
+  id: Schema.String,
+  /** The places of the two in the input, from 1 up. */
+  first: Schema.Number,
+  second: Schema.Number,
+  /** True when they are equal in all they hold. */
+  same: Schema.Boolean
+}) {
+  override get message() {
+    const what =
+      this.first === this.second
+        ? `item ${this.first} of the batch "${this.batch}" has changed since it was first read`
+        : `items ${this.first} and ${this.second} of the batch "${this.batch}" ${this.same ? "are the same" : "differ"}`
+    return `${what}, and have the id ${JSON.stringify(this.id)}`
+  }
+}
+
+/**
+ * The ledger could not be read or written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>("effect-muster/Batch/LedgerUnavailable")(
+  "LedgerUnavailable",
+  { reason: Schema.String, cause: Schema.optional(Schema.Defect) }
+) {
+  override get message() {
+    return `the ledger is unavailable: ${this.reason}`
+  }
+}
+
+/**
+ * Where the rows are.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Ledger extends Context.Tag("effect-muster/Batch/Ledger")<Ledger, Service>() {}
+
+/**
+ * What a ledger can do. All times are milliseconds since 1970, on the clock of the ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * Makes a batch this owner's, and gives it the rows of owners that have been silent for longer than their lease.
+   * Creates it if it is not there. Fails with `BatchBusy` while another owner is alive, if `exclusive`.
+   */
+  readonly open: (
+    batch: string,
+    owner: string,
+    options: { readonly lease: number; readonly exclusive: boolean }
+  ) => Effect.Effect<void, BatchBusy | LedgerUnavailable>
+  /** Says that the owner lives, and hears whether the batch was cancelled. Fails with `LeaseLost` when taken over. */
+  readonly renew: (
+    batch: string,
+    owner: string
+  ) => Effect.Effect<{ readonly cancelled: boolean }, LeaseLost | LedgerUnavailable>
+  /** Asks those who run a batch to stop; opening it again takes that back. Says whether anybody runs it. */
+  readonly cancel: (batch: string) => Effect.Effect<boolean, LedgerUnavailable>
+  /** Gives up the batch; the items it was running are pending again, as if they had not been run. */
+  readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>
+  /**
+   * Adds items, and writes down how many of the input have been read with them; all of it or nothing. An item that is
+   * there already, at the same place and with the same hash, is passed over. Says how many were new.
+   */
+  readonly add: (
+    batch: string,
+    items: ReadonlyArray<NewItem>,
+    read: number
+  ) => Effect.Effect<number, ItemConflict | LedgerUnavailable>
+  /** The input has been read to its end. */
+  readonly seal: (batch: string) => Effect.Effect<void, LedgerUnavailable>
+  /** Takes pending items, in the order of the input, for as long as the owner's lease. */
+  readonly claim: (
+    batch: string,
+    owner: string,
+    most: number
+  ) => Effect.Effect<ReadonlyArray<Claimed>, LeaseLost | LedgerUnavailable>
+  /** Writes down what has become of items; those that are no longer this owner's are left as they are. */
+  readonly settle: (
+    batch: string,
+    owner: string,
+    items: ReadonlyArray<Settled>
+  ) => Effect.Effect<void, LedgerUnavailable>
+  /** `undefined` for a batch that is not there. */
+  readonly counts: (batch: string) => Effect.Effect<Counts | undefined, LedgerUnavailable>
+  /** Rows in the order of the input, also while it runs. */
+  readonly rows: (
+    batch: string,
+    which?: { readonly states?: ReadonlyArray<State>; readonly class?: string | undefined }
+  ) => Stream.Stream<Row, LedgerUnavailable>
+  /** Makes failed items (of one class, if given) pending again, with no attempts behind them. Says how many. */
+  readonly redrive: (batch: string, only?: string) => Effect.Effect<number, LedgerUnavailable>
+  /** Forgets a batch. Fails with `BatchBusy` while an owner is alive. Says how many items it had. */
+  readonly purge: (batch: string) => Effect.Effect<number, BatchBusy | LedgerUnavailable>
+  /** The names of all batches. */
+  readonly batches: Effect.Effect<ReadonlyArray<string>, LedgerUnavailable>
+  /** When the next item that waits for its `notBefore` may be claimed; `undefined` if none does. */
+  readonly nextDue: (batch: string) => Effect.Effect<number | undefined, LedgerUnavailable>
+}

@@ -1,0 +1,237 @@
+/**
+ * A ledger in memory, for tests in virtual time and for batches that need not outlive their process.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Effect, Layer, Stream } from "effect"
+import {
+  BatchBusy,
+  type Claimed,
+  type Counts,
+  ItemConflict,
+  LeaseLost,
+  Ledger,
+  type NewItem,
+  type Row,
+  type Service,
+  type Settled
+} from "../Ledger.ts"
+
+type Entry = { -readonly [K in keyof Row]: Row[K] } & {
+  readonly hash: string
+  owner: string | null
+  notBefore: number
+  took: number
+}
+
+interface Batch {
+  readonly rows: Map<string, Entry>
+  /** Owners that live, and until when without another word from them. */
+  readonly owners: Map<string, { until: number; lease: number }>
+  read: number
+  sealed: boolean
+  cancelled: boolean
+}
+
+/**
+ * A ledger of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Ledger> = Layer.sync(Ledger, () => make())
+
+/**
+ * Makes an empty ledger.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Service => {
+  const batches = new Map<string, Batch>()
+  const at = <A>(f: (now: number) => A) => Effect.map(Clock.currentTimeMillis, f)
+
+  const open: Service["open"] = (name, owner, { exclusive, lease }) =>
+    Effect.flatten(
+      at((now) => {
+        const batch = batches.get(name) ?? emptyBatch()
+        buryTheDead(batch, now)
+        const other = Array.from(batch.owners.keys()).find((one) => one !== owner)
+        if (exclusive && other !== undefined) return new BatchBusy({ batch: name, owner: other })
+        batches.set(name, batch)
+        batch.owners.set(owner, { until: now + lease, lease })
+        batch.cancelled = false
+        return Effect.void
+      })
+    )
+
+  const alive = <A>(name: string, owner: string, f: (batch: Batch, now: number) => A) =>
+    Effect.flatten(
+      at((now) => {
+        const batch = batches.get(name)
+        const mine = batch?.owners.get(owner)
+        if (batch === undefined || mine === undefined) return new LeaseLost({ batch: name, owner })
+        mine.until = Math.max(mine.until, now + mine.lease)
+        return Effect.succeed(f(batch, now))
+      })
+    )
+
+  const of = <A>(name: string, missing: A, f: (batch: Batch) => A): Effect.Effect<A> =>
+    Effect.sync(() => {
+      const batch = batches.get(name)
+      return batch === undefined ? missing : f(batch)
+    })
+
+  return {
+    open,
+    renew: (name, owner) => alive(name, owner, ({ cancelled }) => ({ cancelled })),
+    cancel: (name) =>
+      at((now) => {
+        const batch = batches.get(name)
+        if (batch === undefined) return false
+        buryTheDead(batch, now)
+        batch.cancelled = batch.owners.size > 0
+        return batch.cancelled
+      }),
+    close: (name, owner) =>
+      of(name, undefined, (batch) => {
+        batch.owners.delete(owner)
+        for (const row of batch.rows.values()) if (row.owner === owner) giveBack(row)
+      }),
+    add: (name, items, read) =>
+      Effect.flatten(
+        of<Effect.Effect<number, ItemConflict>>(name, Effect.succeed(0), (batch) => {
+          const fresh = new Map<string, NewItem>()
+          for (const item of items) {
+            const there = batch.rows.get(item.id) ?? fresh.get(item.id)
+            if (there === undefined) fresh.set(item.id, item)
+            else if (there.position !== item.position || there.hash !== item.hash) return conflict(name, there, item)
+          }
+          for (const item of fresh.values()) batch.rows.set(item.id, entryOf(item))
+          batch.read = Math.max(batch.read, read)
+          return Effect.succeed(fresh.size)
+        })
+      ),
+    seal: (name) => of(name, undefined, (batch) => void (batch.sealed = true)),
+    claim: (name, owner, most) => alive(name, owner, (batch, now) => claim(batch, owner, most, now)),
+    settle: (name, owner, items) =>
+      at((now) => {
+        const rows = batches.get(name)?.rows
+        for (const item of items) {
+          const row = rows?.get(item.id)
+          if (row !== undefined && row.owner === owner) settle(row, item, now)
+        }
+      }),
+    counts: (name) => of<Counts | undefined>(name, undefined, countsOf),
+    rows: (name, which = {}) =>
+      Stream.suspend(() =>
+        Stream.fromIterable(
+          Array.from(batches.get(name)?.rows.values() ?? [])
+            .filter(({ state }) => which.states === undefined || which.states.includes(state))
+            .filter(({ failure }) => which.class === undefined || failure?.class === which.class)
+            .sort((a, b) => a.position - b.position)
+            .map(({ hash: _, notBefore: __, owner: ___, took: ____, ...row }): Row => row)
+        )
+      ),
+    redrive: (name, only) =>
+      of(name, 0, ({ rows }) => {
+        const again = Array.from(rows.values()).filter(
+          ({ failure, state }) => state === "failed" && (only === undefined || failure?.class === only)
+        )
+        for (const row of again) Object.assign(row, { state: "pending", attempts: 0, endedAt: null, notBefore: 0 })
+        return again.length
+      }),
+    purge: (name) =>
+      Effect.flatten(
+        at((now) => {
+          const batch = batches.get(name)
+          if (batch === undefined) return Effect.succeed(0)
+          buryTheDead(batch, now)
+          const [owner] = batch.owners.keys()
+          if (owner !== undefined) return new BatchBusy({ batch: name, owner })
+          batches.delete(name)
+          return Effect.succeed(batch.rows.size)
+        })
+      ),
+    batches: Effect.sync(() => Array.from(batches.keys())),
+    nextDue: (name) =>
+      of<number | undefined>(name, undefined, ({ rows }) => {
+        const due = Array.from(rows.values()).filter(({ notBefore, state }) => state === "pending" && notBefore > 0)
+        return due.length === 0 ? undefined : Math.min(...due.map(({ notBefore }) => notBefore))
+      })
+  }
+}
+
+const emptyBatch = (): Batch => ({ rows: new Map(), owners: new Map(), read: 0, sealed: false, cancelled: false })
+
+const buryTheDead = (batch: Batch, now: number) => {
+  for (const [owner, { until }] of batch.owners) {
+    if (until > now) continue
+    batch.owners.delete(owner)
+    for (const row of batch.rows.values()) if (row.owner === owner) giveBack(row)
+  }
+}
+
+const giveBack = (row: Entry) => {
+  row.owner = null
+  row.state = "pending"
+}
+
+const conflict = (batch: string, first: NewItem | Entry, second: NewItem) =>
+  new ItemConflict({
+    batch,
+    id: second.id,
+    first: first.position + 1,
+    second: second.position + 1,
+    same: first.hash === second.hash
+  })
+
+const entryOf = ({ hash, id, item, position }: NewItem): Entry => ({
+  id,
+  position,
+  hash,
+  item,
+  state: "pending",
+  attempts: 0,
+  result: null,
+  failure: null,
+  endedAt: null,
+  owner: null,
+  notBefore: 0,
+  took: 0
+})
+
+const claim = (batch: Batch, owner: string, most: number, now: number): ReadonlyArray<Claimed> => {
+  buryTheDead(batch, now)
+  const claimed: Array<Claimed> = []
+  for (const row of batch.rows.values()) {
+    if (claimed.length === most) break
+    if (row.state !== "pending" || row.notBefore > now) continue
+    row.state = "running"
+    row.owner = owner
+    claimed.push({ id: row.id, position: row.position, item: row.item, attempts: row.attempts })
+  }
+  return claimed
+}
+
+const settle = (row: Entry, item: Settled, now: number) => {
+  row.owner = null
+  row.state = item.to === "done" || item.to === "failed" ? item.to : "pending"
+  if (item.to === "unrun") return
+  row.attempts += 1
+  row.took += item.took
+  if (item.to === "done") row.result = item.result
+  row.failure = item.to === "done" ? null : item.failure
+  row.notBefore = item.to === "again" ? item.notBefore : 0
+  row.endedAt = item.to === "again" ? null : now
+}
+
+const countsOf = ({ read, rows, sealed }: Batch): Counts => {
+  const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0, read, sealed }
+  for (const row of rows.values()) {
+    counts[row.state] += 1
+    counts.attempts += row.attempts
+    counts.took += row.took
+  }
+  return counts
+}

@@ -1,0 +1,198 @@
+/**
+ * Runs a batch in this process: claims items from the ledger, runs them, and writes down what became of them.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Effect, Exit, Fiber, FiberSet, Schedule } from "effect"
+import * as Buffer from "./Buffer.ts"
+import type { Job, RunError } from "./Engine.ts"
+import type { Claimed, LedgerUnavailable, NewItem, Settled } from "./Ledger.ts"
+import { Progressing } from "./Local/Progressing.ts"
+import type { Stop } from "./Manifest.ts"
+import * as Rules from "./Rules.ts"
+
+/** How many rows go to the ledger in one write. */
+const rowsAtOnce = 1_000
+/** How many items are claimed ahead, at least: one claim for each item would cost more than the item. */
+const claimedAtOnce = 64
+
+/**
+ * Runs a job until nothing is left to do, a rule stops it, or it is interrupted. However it ends, what has ended is
+ * written down, and what has not is pending again. An input that breaks off fails the run once what was read has ended.
+ *
+ * A ledger that is away for less than 30 seconds is waited for.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run = <E>(job: Job<E>): Effect.Effect<Stop | undefined, RunError | E> =>
+  Effect.suspend(() => {
+    const owner = `process ${process.pid} (${crypto.randomUUID().slice(0, 8)})`
+    const { batch, lease, ledger } = job
+    return Effect.acquireUseRelease(
+      ledger.open(batch, owner, { lease, exclusive: true }),
+      () => work(job, owner),
+      () => Effect.ignoreLogged(ledger.close(batch, owner))
+    )
+  })
+
+const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, RunError | E> =>
+  Effect.gen(function* () {
+    const state = new Progressing(job, yield* job.ledger.counts(job.batch))
+    const settled = Buffer.make<Settled>(rowsAtOnce, (items) =>
+      Effect.match(patiently(job.ledger.settle(job.batch, owner, items)), {
+        onSuccess: () => state.written(items.length),
+        onFailure: state.brokeOff
+      })
+    )
+    const items = Effect.gen(function* () {
+      const running = yield* FiberSet.make<void>()
+      const reading = yield* Effect.forkScoped(read(job, state))
+      yield* Effect.raceFirst(dispatch(job, owner, state, settled, running), heartbeat(job, owner, state))
+      return reading
+    }).pipe(Effect.scoped)
+
+    // It outlives an interruption: what has ended is written down to the last.
+    const writing = yield* Effect.forkDaemon(settled.run)
+    yield* Effect.ensuring(
+      items,
+      Effect.suspend(() => {
+        settled.end()
+        return Fiber.await(writing)
+      })
+    )
+    if (state.broken !== undefined) return yield* state.broken
+    if (state.stop !== undefined) return state.stop
+    yield* state.input
+    return undefined
+  })
+
+/** Waits for a ledger that is away, for 30 seconds at most. */
+const patiently = <A, E>(ask: Effect.Effect<A, E | LedgerUnavailable>): Effect.Effect<A, E | LedgerUnavailable> =>
+  Effect.retry(ask, {
+    while: (error) =>
+      typeof error === "object" && error !== null && "_tag" in error && error._tag === "LedgerUnavailable",
+    schedule: Schedule.intersect(Schedule.exponential(100, 1.5), Schedule.recurs(12))
+  })
+
+const heartbeat = <E>({ batch, lease, ledger }: Job<E>, owner: string, state: Progressing<E>) =>
+  patiently(ledger.renew(batch, owner)).pipe(
+    Effect.map(({ cancelled }) => {
+      if (cancelled) state.stopped({ by: "cancelled", id: null, failure: null })
+    }),
+    Effect.delay(lease / 4),
+    Effect.forever
+  )
+
+/** Reads the input; its items go to the ledger many at a time. */
+const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progressing<E>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    if (input === undefined) return state.readToTheEnd(Exit.void)
+    let refused: RunError | undefined
+    const incoming = Buffer.make<NewItem>(Math.min(rowsAtOnce, buffer), (items) =>
+      Effect.match(patiently(ledger.add(batch, items, items.at(-1)!.position + 1)), {
+        onSuccess: state.added,
+        onFailure: (error) => {
+          refused ??= error
+          state.changed()
+        }
+      })
+    )
+    const hasRoom = () => refused !== undefined || state.open + incoming.size() < buffer
+    const add = (item: NewItem) =>
+      Effect.flatMap(state.until(hasRoom), () => {
+        if (refused !== undefined) return Effect.fail(refused)
+        incoming.push(item)
+        return incoming.room
+      })
+    const writing = yield* Effect.forkDaemon(incoming.run)
+    const exit = yield* Effect.exit(input(add)).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          incoming.end()
+          return Fiber.await(writing)
+        })
+      )
+    )
+    const ended: Exit.Exit<void, E | RunError> = refused === undefined ? exit : Exit.fail(refused)
+    state.readToTheEnd(Exit.isSuccess(ended) ? yield* Effect.exit(patiently(ledger.seal(batch))) : ended)
+  })
+
+/** Claims and starts items as long as there are any. */
+const dispatch = <E>(
+  job: Job<E>,
+  owner: string,
+  state: Progressing<E>,
+  settled: Buffer.Buffer<Settled>,
+  running: FiberSet.FiberSet<void>
+): Effect.Effect<void, RunError> =>
+  Effect.gen(function* () {
+    const { batch, concurrency, ledger } = job
+    const claimed: Array<Claimed> = []
+    while (!state.ending) {
+      const now = yield* Clock.currentTimeMillis
+      if (now < state.pausedUntil) {
+        yield* state.until(() => state.ending, state.pausedUntil - now)
+        continue
+      }
+      while (claimed.length > 0 && state.inFlight < concurrency && !state.ending) {
+        state.inFlight += 1
+        yield* FiberSet.run(running, runOne(job, claimed.shift()!, state, settled))
+      }
+      if (state.inFlight >= concurrency) {
+        yield* state.until(() => state.inFlight < concurrency || state.ending)
+        continue
+      }
+      const { version } = state
+      claimed.push(...(yield* patiently(ledger.claim(batch, owner, Math.max(claimedAtOnce, concurrency)))))
+      if (claimed.length > 0) continue
+      const due = yield* patiently(ledger.nextDue(batch))
+      if (due === undefined && state.idle && state.version === version) return
+      yield* state.until(() => state.version !== version || state.ending, due === undefined ? undefined : due - now)
+    }
+  })
+
+/** Runs an item and passes on what became of it; one that is interrupted is given back by the end of the run. */
+const runOne = <E>(
+  job: Job<E>,
+  item: Claimed,
+  state: Progressing<E>,
+  settled: Buffer.Buffer<Settled>
+): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (began) => {
+    const settle = (to: Settled) => {
+      state.settling(to)
+      settled.push(to)
+      return settled.room
+    }
+    return Effect.matchEffect(job.run(item), {
+      onSuccess: (result) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          state.slowed = 0
+          return settle({ id: item.id, to: "done", result, took: now - began })
+        }),
+      onFailure: (classified) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          settle(afterFailure(job, item, state, classified, { began, now }))
+        )
+    })
+  }).pipe(Effect.ensuring(Effect.sync(state.left)))
+
+const afterFailure = <E>(
+  { attempts }: Job<E>,
+  item: Claimed,
+  state: Progressing<E>,
+  { action, failure, retryAfter }: Rules.Classified,
+  { began, now }: { readonly began: number; readonly now: number }
+): Settled => {
+  const { id } = item
+  const took = now - began
+  const tried = item.attempts + 1
+  if (action === "slow") state.pause(now + (retryAfter ?? Rules.backoff((state.slowed += 1))))
+  if ((action === "slow" || action === "retry") && tried < attempts) {
+    const wait = Math.max(retryAfter ?? 0, action === "retry" ? Rules.backoff(tried) : 0)
+    return { id, to: "again", failure, took, notBefore: now + wait }
+  }
+  if (action === "stop") state.stopped({ by: "rule", id, failure })
+  return { id, to: "failed", failure, took }
+}
