@@ -86,8 +86,7 @@ export interface Claimed {
 /**
  * What has become of a claimed item.
  *
- * - `done` and `failed` are final; `again` puts it back, not to be claimed before `notBefore`;
- * - `unrun` gives it back as it was, without counting an attempt.
+ * `done` and `failed` are final; `again` makes it pending, not to be claimed before `notBefore`.
  *
  * @since 0.1.0
  * @category models
@@ -103,7 +102,6 @@ export type Settled =
       /** Milliseconds since 1970. */
       readonly notBefore: number
     }
-  | { readonly id: string; readonly to: "unrun" }
 
 /**
  * A batch in numbers.

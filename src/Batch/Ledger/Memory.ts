@@ -217,7 +217,6 @@ const claim = (batch: Batch, owner: string, most: number, now: number): Readonly
 const settle = (row: Entry, item: Settled, now: number) => {
   row.owner = null
   row.state = item.to === "done" || item.to === "failed" ? item.to : "pending"
-  if (item.to === "unrun") return
   row.attempts += 1
   row.took += item.took
   if (item.to === "done") row.result = item.result

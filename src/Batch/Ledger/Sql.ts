@@ -1,0 +1,275 @@
+/**
+ * A ledger in a database: SQLite for one machine, Postgres for many. It takes any `SqlClient` of `@effect/sql`.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import {
+  BatchBusy,
+  type Claimed,
+  type Counts,
+  ItemConflict,
+  LeaseLost,
+  Ledger,
+  LedgerUnavailable,
+  type NewItem,
+  type Service
+} from "../Ledger.ts"
+import * as Dialect from "./Dialect.ts"
+import { numberOf, rowOf, settledRow, stateNumbers, type Stored } from "./Stored.ts"
+
+/** Rows that are read in one go. */
+const page = 1_000
+
+/**
+ * The ledger in the database of the `SqlClient`; its tables (`muster_...`) are made if they are not there. Fails with
+ * `LedgerUnavailable` when they cannot be, or are those of another version.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Ledger, LedgerUnavailable, SqlClient.SqlClient> = Layer.effect(
+  Ledger,
+  Effect.flatMap(SqlClient.SqlClient, (sql) => make(sql))
+)
+
+/**
+ * Makes the ledger, and its tables.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUnavailable> => {
+  const { now, rowsOf, skipLocked } = Dialect.of(sql)
+  const atomically = <A, E>(effect: (now: number) => Effect.Effect<A, E | SqlError>) =>
+    available(sql.withTransaction(Effect.flatMap(now, effect)))
+
+  /** Owners that have been silent for longer than their lease are forgotten, and what nobody owns is pending. */
+  const bury = (batch: string, now: number) =>
+    Effect.zipRight(
+      sql`DELETE FROM muster_owners WHERE batch = ${batch} AND alive_until <= ${now}`,
+      sql`UPDATE muster_items SET state = 0, owner = NULL WHERE batch = ${batch} AND state = 1 AND NOT EXISTS (
+        SELECT 1 FROM muster_owners AS o WHERE o.batch = ${batch} AND o.owner = muster_items.owner)`
+    )
+
+  const otherThan = (batch: string, owner: string) =>
+    Effect.map(
+      sql<{ owner: string }>`SELECT owner FROM muster_owners WHERE batch = ${batch} AND owner <> ${owner} LIMIT 1`,
+      ([other]) => other?.owner
+    )
+
+  const open: Service["open"] = (batch, owner, { exclusive, lease }) =>
+    atomically((now) =>
+      Effect.gen(function* () {
+        // The row is locked by this, so that two who open a batch at once do so one after the other.
+        yield* sql`INSERT INTO muster_batches (batch, input_read, sealed, cancelled) VALUES (${batch}, 0, 0, 0)
+          ON CONFLICT (batch) DO UPDATE SET cancelled = 0`
+        yield* bury(batch, now)
+        const other = yield* otherThan(batch, owner)
+        if (exclusive && other !== undefined) return yield* new BatchBusy({ batch, owner: other })
+        yield* sql`INSERT INTO muster_owners (batch, owner, lease, alive_until)
+          VALUES (${batch}, ${owner}, ${lease}, ${now + lease})
+          ON CONFLICT (batch, owner) DO UPDATE SET alive_until = excluded.alive_until`
+      })
+    )
+
+  const renew: Service["renew"] = (batch, owner) =>
+    atomically((now) =>
+      Effect.gen(function* () {
+        const mine = yield* sql`UPDATE muster_owners SET alive_until = ${now} + lease
+          WHERE batch = ${batch} AND owner = ${owner} RETURNING owner`
+        if (mine.length === 0) return yield* new LeaseLost({ batch, owner })
+        yield* bury(batch, now)
+        const [row] = yield* sql<{ cancelled: unknown }>`SELECT cancelled FROM muster_batches WHERE batch = ${batch}`
+        return { cancelled: numberOf(row?.cancelled) === 1 }
+      })
+    )
+
+  const close: Service["close"] = (batch, owner) =>
+    atomically((now) =>
+      Effect.zipRight(
+        sql`DELETE FROM muster_owners WHERE batch = ${batch} AND owner = ${owner}`,
+        Effect.asVoid(bury(batch, now))
+      )
+    )
+
+  const add: Service["add"] = (batch, items, read) =>
+    atomically(() =>
+      Effect.gen(function* () {
+        const added = yield* sql<{ id: string }>`
+          INSERT INTO muster_items (batch, id, position, hash, item, state, attempts, took, not_before)
+          SELECT ${batch}, id, position, hash, item, 0, 0, 0, 0
+          FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
+          ON CONFLICT (batch, id) DO NOTHING RETURNING id`
+        if (added.length < items.length) yield* refuseConflicts(batch, items)
+        yield* sql`UPDATE muster_batches SET input_read = ${read} WHERE batch = ${batch} AND input_read < ${read}`
+        return added.length
+      })
+    )
+
+  /** Whatever has an id that was there before, or twice among the new, must be the very same. */
+  const refuseConflicts = (batch: string, items: ReadonlyArray<NewItem>) =>
+    Effect.gen(function* () {
+      const ids = items.map(({ id }) => id)
+      const known = yield* sql<{ id: string; position: unknown; hash: string }>`
+        SELECT id, position, hash FROM muster_items WHERE batch = ${batch} AND ${sql.in("id", ids)}`
+      const byId = new Map(known.map((row) => [row.id, { position: numberOf(row.position), hash: row.hash }]))
+      for (const { hash, id, position } of items) {
+        const first = byId.get(id)
+        if (first === undefined || (first.position === position && first.hash === hash)) continue
+        const places = { first: first.position + 1, second: position + 1 }
+        return yield* new ItemConflict({ batch, id, ...places, same: first.hash === hash })
+      }
+    })
+
+  const claim: Service["claim"] = (batch, owner, most) =>
+    atomically((now) =>
+      Effect.gen(function* () {
+        const mine = yield* sql`SELECT 1 FROM muster_owners WHERE batch = ${batch} AND owner = ${owner}`
+        if (mine.length === 0) return yield* new LeaseLost({ batch, owner })
+        // Materialized: Postgres may run a subquery with a limit and locks more than once, and take more than the limit.
+        const claimed = yield* sql<{ id: string; position: unknown; item: string; attempts: unknown }>`
+          WITH next AS MATERIALIZED (
+            SELECT id FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before <= ${now}
+            ORDER BY position LIMIT ${most} ${skipLocked})
+          UPDATE muster_items SET state = 1, owner = ${owner} FROM next
+          WHERE muster_items.batch = ${batch} AND muster_items.id = next.id
+          RETURNING muster_items.id, position, item, attempts`
+        return claimed
+          .map(({ attempts, id, item, position }): Claimed => ({
+            id,
+            position: numberOf(position),
+            item,
+            attempts: numberOf(attempts)
+          }))
+          .sort((a, b) => a.position - b.position)
+      })
+    )
+
+  const settle: Service["settle"] = (batch, owner, items) =>
+    atomically((now) => {
+      const rows = rowsOf(
+        items.map((item) => settledRow(item, now)),
+        ...(["id", "state", "took", "result", "failure_class", "failure_message", "not_before", "ended_at"] as const)
+      )
+      return Effect.asVoid(sql`
+        UPDATE muster_items SET state = x.state, owner = NULL, attempts = attempts + 1,
+          took = muster_items.took + x.took, result = x.result, failure_class = x.failure_class,
+          failure_message = x.failure_message, not_before = x.not_before, ended_at = x.ended_at
+        FROM ${rows}
+        WHERE muster_items.batch = ${batch} AND muster_items.id = x.id AND muster_items.owner = ${owner}`)
+    })
+
+  const counts: Service["counts"] = (batch) =>
+    atomically(() =>
+      Effect.gen(function* () {
+        const [input] = yield* sql<{ input_read: unknown; sealed: unknown }>`
+          SELECT input_read, sealed FROM muster_batches WHERE batch = ${batch}`
+        if (input === undefined) return undefined
+        const groups = yield* sql<{ state: unknown; items: unknown; attempts: unknown; took: unknown }>`
+          SELECT state, count(*) AS items, sum(attempts) AS attempts, sum(took) AS took
+          FROM muster_items WHERE batch = ${batch} GROUP BY state`
+        const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0 }
+        for (const group of groups) {
+          counts[stateNumbers.nameOf(numberOf(group.state))] += numberOf(group.items)
+          counts.attempts += numberOf(group.attempts)
+          counts.took += numberOf(group.took)
+        }
+        return { ...counts, read: numberOf(input.input_read), sealed: numberOf(input.sealed) === 1 } satisfies Counts
+      })
+    )
+
+  const rows: Service["rows"] = (batch, which = {}) => {
+    const states = (which.states ?? stateNumbers.names).map(stateNumbers.of)
+    return Stream.paginateChunkEffect({ position: -1, id: "" }, (after) =>
+      available(sql<Stored>`
+        SELECT id, position, state, attempts, item, result, failure_class, failure_message, ended_at FROM muster_items
+        WHERE batch = ${batch} AND (position, id) > (${after.position}, ${after.id}) AND ${sql.in("state", states)}
+        ${which.class === undefined ? sql`` : sql`AND failure_class = ${which.class}`}
+        ORDER BY position, id LIMIT ${page}`).pipe(
+        Effect.map((found) => {
+          const last = found.at(-1)
+          const next = found.length < page || last === undefined ? undefined : rowOf(last)
+          return [Chunk.unsafeFromArray(found.map(rowOf)), Option.fromNullable(next)] as const
+        })
+      )
+    )
+  }
+
+  const redrive: Service["redrive"] = (batch, only) =>
+    available(sql`
+      UPDATE muster_items SET state = 0, attempts = 0, not_before = 0, ended_at = NULL
+      WHERE batch = ${batch} AND state = 3 ${only === undefined ? sql`` : sql`AND failure_class = ${only}`}
+      RETURNING 1`).pipe(Effect.map((again) => again.length))
+
+  const purge: Service["purge"] = (batch) =>
+    atomically((now) =>
+      Effect.gen(function* () {
+        yield* bury(batch, now)
+        const owner = yield* otherThan(batch, "")
+        if (owner !== undefined) return yield* new BatchBusy({ batch, owner })
+        const [items] = yield* sql<{ count: unknown }>`
+          SELECT count(*) AS count FROM muster_items WHERE batch = ${batch}`
+        yield* sql`DELETE FROM muster_items WHERE batch = ${batch}`
+        yield* sql`DELETE FROM muster_batches WHERE batch = ${batch}`
+        return numberOf(items?.count)
+      })
+    )
+
+  const cancel: Service["cancel"] = (batch) =>
+    atomically((now) =>
+      Effect.gen(function* () {
+        yield* bury(batch, now)
+        const alive = (yield* otherThan(batch, "")) !== undefined
+        if (alive) yield* sql`UPDATE muster_batches SET cancelled = 1 WHERE batch = ${batch}`
+        return alive
+      })
+    )
+
+  const seal: Service["seal"] = (batch) =>
+    Effect.asVoid(available(sql`UPDATE muster_batches SET sealed = 1 WHERE batch = ${batch}`))
+  const batches: Service["batches"] = Effect.map(
+    available(sql<{ batch: string }>`SELECT batch FROM muster_batches ORDER BY batch`),
+    (found) => found.map(({ batch }) => batch)
+  )
+  const nextDue: Service["nextDue"] = (batch) =>
+    Effect.map(
+      available(sql<{ due: unknown }>`
+        SELECT min(not_before) AS due FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before > 0`),
+      ([row]) => (row?.due === null || row?.due === undefined ? undefined : numberOf(row.due))
+    )
+
+  const ledger: Service = {
+    ...{ open, renew, close, add, seal, claim, settle, counts, rows, redrive, purge, cancel, batches, nextDue }
+  }
+  return Effect.as(migrate(sql), ledger)
+}
+
+/** Makes the tables that are not there. */
+const migrate = (sql: SqlClient.SqlClient): Effect.Effect<void, LedgerUnavailable> =>
+  Effect.gen(function* () {
+    for (const statement of Dialect.tables) yield* sql.unsafe(statement)
+    yield* sql`INSERT INTO muster_ledger (version) VALUES (${Dialect.version}) ON CONFLICT (version) DO NOTHING`
+    const versions = yield* sql<{ version: unknown }>`SELECT version FROM muster_ledger ORDER BY version DESC`
+    const found = numberOf(versions[0]?.version)
+    if (found === Dialect.version) return
+    const reason = `its tables have version ${found}, and this muster knows version ${Dialect.version}`
+    return yield* new LedgerUnavailable({ reason })
+  }).pipe(sql.withTransaction, available)
+
+/** Any error of the database is that of the ledger. */
+const available = <A, E>(effect: Effect.Effect<A, E | SqlError>) =>
+  Effect.catchIf(
+    effect,
+    (error): error is Extract<E | SqlError, SqlError> => error instanceof SqlError,
+    (error) => new LedgerUnavailable({ reason: reasonOf(error), cause: error })
+  )
+
+/** The client may have wrapped what the driver said; the innermost message says most. */
+const reasonOf = (error: unknown): string => {
+  const inner = error instanceof Error && "cause" in error ? error.cause : undefined
+  if (inner instanceof Error) return reasonOf(inner)
+  return error instanceof Error ? error.message : String(error)
+}

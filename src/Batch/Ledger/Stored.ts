@@ -1,0 +1,86 @@
+/**
+ * Rows of the ledger as a database has them.
+ *
+ * @since 0.1.0
+ */
+import type { Row, Settled, State } from "../Ledger.ts"
+
+/**
+ * A row as it was read. Databases give numbers as numbers, bigints or text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stored {
+  readonly id: string
+  readonly position: unknown
+  readonly state: unknown
+  readonly attempts: unknown
+  readonly item: string
+  readonly result: string | null
+  readonly failure_class: string | null
+  readonly failure_message: string | null
+  readonly ended_at: unknown
+}
+
+const names = ["pending", "running", "done", "failed"] as const satisfies ReadonlyArray<State>
+
+/**
+ * States are stored as numbers.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const stateNumbers = {
+  names,
+  of: (state: State): number => names.indexOf(state),
+  nameOf: (stored: number): State => names[stored] ?? "pending"
+}
+
+/**
+ * Reads a number; nothing is zero.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const numberOf = (stored: unknown): number => Number(stored ?? 0)
+
+/**
+ * Reads a row.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const rowOf = (stored: Stored): Row => ({
+  id: stored.id,
+  position: numberOf(stored.position),
+  state: stateNumbers.nameOf(numberOf(stored.state)),
+  attempts: numberOf(stored.attempts),
+  item: stored.item,
+  result: stored.result,
+  failure:
+    stored.failure_class === null ? null : { class: stored.failure_class, message: stored.failure_message ?? "" },
+  endedAt: stored.ended_at === null ? null : numberOf(stored.ended_at)
+})
+
+/**
+ * What has become of an item, as it is written.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const settledRow = (item: Settled, now: number) => {
+  const none = { result: null, failure_class: null, failure_message: null, not_before: 0, ended_at: null }
+  const state = stateNumbers.of(item.to === "again" ? "pending" : item.to)
+  const ran = { ...none, id: item.id, state, took: Math.round(item.took) }
+  if (item.to === "done") return { ...ran, result: item.result, ended_at: now }
+  const failed = {
+    ...ran,
+    failure_class: storable(item.failure.class),
+    failure_message: storable(item.failure.message)
+  }
+  return item.to === "failed" ? { ...failed, ended_at: now } : { ...failed, not_before: Math.ceil(item.notBefore) }
+}
+
+/** Postgres has no NUL and no half of a surrogate pair in a text. */
+const storable = (text: string): string => Buffer.from(text.replaceAll("\0", "\uFFFD")).toString()

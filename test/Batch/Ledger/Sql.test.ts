@@ -1,0 +1,32 @@
+import { assert, it } from "@effect/vitest"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { Effect, Layer } from "effect"
+import * as Sql from "../../../src/Batch/Ledger/Sql.ts"
+import * as Postgres from "../../../src/Source/Postgres.ts"
+import * as Servers from "../../Servers.ts"
+import { ledgerSuite } from "./contract.ts"
+
+const postgres = Layer.unwrapEffect(
+  Effect.map(Servers.shared("postgres"), ({ url }) => Layer.orDie(Postgres.layer(url)))
+)
+
+Servers.suite("postgres", "Postgres", () => {
+  ledgerSuite("Postgres", Layer.provide(Sql.layer, postgres))
+
+  it.live("a ledger of another version is refused", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* Sql.make(sql)
+      const refused = Effect.gen(function* () {
+        yield* sql`INSERT INTO muster_ledger (version) VALUES (7)`
+        const error = yield* Effect.flip(Sql.make(sql))
+        assert.strictEqual(
+          error.message,
+          "the ledger is unavailable: its tables have version 7, and this muster knows version 1"
+        )
+        return yield* Effect.fail("roll back")
+      })
+      yield* Effect.flip(sql.withTransaction(refused))
+    }).pipe(Effect.provide(postgres))
+  )
+})

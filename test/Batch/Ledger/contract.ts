@@ -1,0 +1,240 @@
+/** What every ledger does, wherever its rows are. */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, type Layer, Stream } from "effect"
+import { Ledger, type LedgerUnavailable, type NewItem, type Settled } from "../../../src/Batch/Ledger.ts"
+
+const item = (n: number, text = `{"n":${n}}`): NewItem => ({
+  id: `item ${n} 'é\u{1F600}"`,
+  position: n,
+  item: text,
+  hash: `hash of ${text}`
+})
+const items = (count: number, from = 0) => Array.from({ length: count }, (_, n) => item(from + n))
+
+const done = (id: string): Settled => ({ id, to: "done", result: `{"of":${JSON.stringify(id)}}`, took: 2 })
+const failed = (id: string, failureClass = "404"): Settled => ({
+  id,
+  to: "failed",
+  failure: { class: failureClass, message: `no \0 "${id}" \u{D800}` },
+  took: 3
+})
+
+let batches = 0
+
+/** The suite for a ledger that a layer makes; the same one may be used by many tests at once. */
+export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnavailable>) =>
+  describe(`the ledger in ${name}`, () => {
+    /** A test with a batch of its own, opened by `me`. */
+    const test = (
+      title: string,
+      body: (service: Ledger["Type"], batch: string) => Effect.Effect<void, unknown>,
+      lease = 60_000
+    ) =>
+      it.live(title, () =>
+        Effect.gen(function* () {
+          const service = yield* Ledger
+          const batch = `${name} ${process.pid} ${++batches}`
+          yield* service.open(batch, "me", { lease, exclusive: true })
+          yield* body(service, batch)
+        }).pipe(Effect.provide(ledger))
+      )
+    const rows = (service: Ledger["Type"], batch: string, which?: Parameters<Ledger["Type"]["rows"]>[1]) =>
+      Effect.map(Stream.runCollect(service.rows(batch, which)), Chunk.toReadonlyArray)
+
+    test("gives items to their owner in the order of the input, each once", (ledger, batch) =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* ledger.add(batch, items(5), 5), 5)
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "me", 3)).map(({ attempts, id, item, position }) => [
+            id,
+            position,
+            item,
+            attempts
+          ]),
+          items(3).map(({ id, item, position }) => [id, position, item, 0])
+        )
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "me", 3)).map(({ position }) => position),
+          [3, 4]
+        )
+        assert.deepStrictEqual(yield* ledger.claim(batch, "me", 3), [])
+        assert.deepInclude(yield* ledger.counts(batch), { pending: 0, running: 5, read: 5, sealed: false })
+      }))
+
+    test("writes down what has become of them, and reads it back", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(4), 4)
+        const [a, b, c] = yield* ledger.claim(batch, "me", 3)
+        yield* ledger.settle(batch, "me", [done(a!.id), failed(b!.id)])
+        yield* ledger.settle(batch, "me", [
+          { id: c!.id, to: "again", failure: { class: "503", message: "later" }, took: 1, notBefore: 10 }
+        ])
+        yield* ledger.seal(batch)
+
+        assert.deepStrictEqual(yield* ledger.counts(batch), {
+          pending: 2,
+          running: 0,
+          done: 1,
+          failed: 1,
+          attempts: 3,
+          took: 6,
+          read: 4,
+          sealed: true
+        })
+        const all = yield* rows(ledger, batch)
+        assert.deepStrictEqual(
+          all.map(({ attempts, failure, result, state }) => [state, attempts, result, failure?.class ?? null]),
+          [
+            ["done", 1, `{"of":${JSON.stringify(a!.id)}}`, null],
+            ["failed", 1, null, "404"],
+            ["pending", 1, null, "503"],
+            ["pending", 0, null, null]
+          ]
+        )
+        assert.match(all[1]!.failure!.message, /^no . "item 1 'é\u{1F600}"" .$/su)
+        assert.closeTo(all[0]!.endedAt!, Date.now(), 60_000)
+        assert.isNull(all[2]!.endedAt)
+        assert.deepStrictEqual((yield* rows(ledger, batch, { states: ["failed", "done"] })).length, 2)
+        assert.deepStrictEqual(
+          (yield* rows(ledger, batch, { class: "404" })).map(({ position }) => position),
+          [1]
+        )
+      }))
+
+    test("does not give out what is to be tried again before its time", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(2), 2)
+        const [a] = yield* ledger.claim(batch, "me", 1)
+        const notBefore = Date.now() + 600_000
+        yield* ledger.settle(batch, "me", [
+          { id: a!.id, to: "again", failure: { class: "503", message: "later" }, took: 1, notBefore }
+        ])
+
+        assert.strictEqual(yield* ledger.nextDue(batch), notBefore)
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "me", 9)).map(({ position }) => position),
+          [1]
+        )
+      }))
+
+    test("passes over what it has, and refuses another item of the same id with all that came with it", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(3), 3)
+        assert.strictEqual(yield* ledger.add(batch, items(5), 5), 2)
+
+        const conflict = (items: ReadonlyArray<NewItem>) =>
+          Effect.map(Effect.flip(ledger.add(batch, items, 9)), (error) => {
+            assert(error._tag === "ItemConflict")
+            return [error.first, error.second, error.same]
+          })
+        assert.deepStrictEqual(yield* conflict([item(7), item(1, "changed")]), [2, 2, false])
+        assert.deepStrictEqual(yield* conflict([item(7), { ...item(1), position: 8 }]), [2, 9, true])
+        assert.deepStrictEqual(yield* conflict([item(7), { ...item(7), position: 8, hash: "other" }]), [8, 9, false])
+        assert.deepInclude(yield* ledger.counts(batch), { pending: 5, read: 5 })
+      }))
+
+    test("lets nobody write to an item that is no longer his", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(2), 2)
+        const [a, b] = yield* ledger.claim(batch, "me", 2)
+        yield* ledger.settle(batch, "somebody else", [done(a!.id)])
+        assert.deepInclude(yield* ledger.counts(batch), { running: 2, done: 0 })
+
+        yield* ledger.close(batch, "me")
+        yield* ledger.settle(batch, "me", [done(b!.id)])
+        assert.deepInclude(yield* ledger.counts(batch), { pending: 2, running: 0, done: 0, attempts: 0 })
+      }))
+
+    test("is one owner's while that owner lives, and nobody else's", (ledger, batch) =>
+      Effect.gen(function* () {
+        const other = ledger.open(batch, "you", { lease: 60_000, exclusive: true })
+        assert.deepInclude(yield* Effect.flip(other), { _tag: "BatchBusy", owner: "me" })
+        assert.deepInclude(yield* Effect.flip(ledger.purge(batch)), { _tag: "BatchBusy" })
+
+        yield* ledger.open(batch, "you", { lease: 60_000, exclusive: false })
+        yield* ledger.add(batch, items(2), 2)
+        assert.lengthOf(yield* ledger.claim(batch, "me", 1), 1)
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "you", 9)).map(({ position }) => position),
+          [1]
+        )
+        yield* ledger.close(batch, "me")
+        yield* ledger.close(batch, "you")
+        yield* other
+      }))
+
+    test(
+      "gives the items of an owner that fell silent to the next, and the late one nothing",
+      (ledger, batch) =>
+        Effect.gen(function* () {
+          yield* ledger.add(batch, items(3), 3)
+          const [a] = yield* ledger.claim(batch, "me", 2)
+          yield* Effect.sleep(20)
+          yield* ledger.open(batch, "you", { lease: 60_000, exclusive: true })
+
+          assert.lengthOf(yield* ledger.claim(batch, "you", 9), 3)
+          yield* ledger.settle(batch, "me", [done(a!.id)])
+          assert.deepInclude(yield* ledger.counts(batch), { running: 3, done: 0 })
+          assert.deepInclude(yield* Effect.flip(ledger.renew(batch, "me")), { _tag: "LeaseLost", owner: "me" })
+          assert.deepInclude(yield* Effect.flip(ledger.claim(batch, "me", 1)), { _tag: "LeaseLost" })
+        }),
+      5
+    )
+
+    test("runs failed items again, all or those of one class", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(3), 3)
+        const claimed = yield* ledger.claim(batch, "me", 3)
+        yield* ledger.settle(
+          batch,
+          "me",
+          claimed.map(({ id }, n) => failed(id, n === 0 ? "429" : "404"))
+        )
+
+        assert.strictEqual(yield* ledger.redrive(batch, "429"), 1)
+        assert.strictEqual(yield* ledger.redrive(batch, "500"), 0)
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "me", 9)).map(({ attempts, position }) => [position, attempts]),
+          [[0, 0]]
+        )
+        assert.strictEqual(yield* ledger.redrive(batch), 2)
+      }))
+
+    test("tells those who run a batch that it was cancelled, until it is opened again", (ledger, batch) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* ledger.renew(batch, "me"), { cancelled: false })
+        assert.isTrue(yield* ledger.cancel(batch))
+        assert.deepStrictEqual(yield* ledger.renew(batch, "me"), { cancelled: true })
+        yield* ledger.close(batch, "me")
+        assert.isFalse(yield* ledger.cancel(batch))
+        yield* ledger.open(batch, "me", { lease: 1_000, exclusive: true })
+        assert.deepStrictEqual(yield* ledger.renew(batch, "me"), { cancelled: false })
+      }))
+
+    test("forgets a batch when told to, and no other", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.open(`${batch} too`, "me", { lease: 1_000, exclusive: true })
+        yield* ledger.add(`${batch} too`, items(1), 1)
+        yield* ledger.add(batch, items(3), 3)
+        yield* ledger.close(batch, "me")
+
+        assert.include(yield* ledger.batches, batch)
+        assert.strictEqual(yield* ledger.purge(batch), 3)
+        assert.notInclude(yield* ledger.batches, batch)
+        assert.isUndefined(yield* ledger.counts(batch))
+        assert.strictEqual(yield* ledger.purge(batch), 0)
+        assert.deepInclude(yield* ledger.counts(`${batch} too`), { pending: 1 })
+      }))
+
+    test("reads many rows in the order of the input, page by page", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(1_300), 1_300)
+        yield* ledger.add(batch, items(1_200, 1_300), 2_500)
+
+        const all = yield* rows(ledger, batch, { states: ["pending"] })
+        assert.deepStrictEqual(
+          all.map(({ position }) => position),
+          Array.from({ length: 2_500 }, (_, n) => n)
+        )
+      }))
+  })
