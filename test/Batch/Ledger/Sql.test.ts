@@ -1,14 +1,24 @@
 import { assert, it } from "@effect/vitest"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
 import * as Sql from "../../../src/Batch/Ledger/Sql.ts"
 import * as Postgres from "../../../src/Source/Postgres.ts"
+import * as Sqlite from "../../../src/Source/Sqlite.ts"
 import * as Servers from "../../Servers.ts"
 import { ledgerSuite } from "./contract.ts"
 
 const postgres = Layer.unwrapEffect(
   Effect.map(Servers.shared("postgres"), ({ url }) => Layer.orDie(Postgres.layer(url)))
 )
+
+const folder = mkdtempSync(join(tmpdir(), "muster-ledger-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+ledgerSuite("SQLite", Layer.provide(Sql.layer, Layer.orDie(Sqlite.layer({ filename: join(folder, "ledger.db") }))))
 
 Servers.suite("postgres", "Postgres", () => {
   ledgerSuite("Postgres", Layer.provide(Sql.layer, postgres))
