@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import * as Batch from "../src/Batch.ts"
+import * as Memory from "../src/Batch/Ledger/Memory.ts"
 import * as Source from "../src/Source.ts"
 import * as Testkit from "../src/Testkit.ts"
 
@@ -143,6 +144,46 @@ describe("Batch.run", () => {
       assert.deepInclude(manifest, { outcome: "partial", done: 9, failed: 1 })
       assert.deepInclude(manifest.failures[0], { class: "Defect", attempts: 2 })
     }).pipe(memory)
+  )
+
+  it.effect("slows down for a second when it is not told for how long, and for two if that was not enough", () =>
+    Effect.gen(function* () {
+      const refused = new Refused({ status: 429 })
+      const { asked, batch } = translator({ "doc-1": refused, "doc-3": refused })
+      const [elapsed] = yield* timed(Batch.run(batch, docs(3), { concurrency: 1, attempts: 2 }))
+
+      // doc-1 is refused, and after a second doc-2 is not; doc-3 is, and after a second doc-1 again, and so after two doc-3.
+      assert.deepStrictEqual(asked, ["doc-1", "doc-2", "doc-3", "doc-1", "doc-3"])
+      assert.strictEqual(elapsed, 5 * 100 + 1_000 + 1_000 + 2_000)
+    }).pipe(memory)
+  )
+
+  it.effect("waits for what it has to write down before it ends, also when it is interrupted", () =>
+    Effect.gen(function* () {
+      const ledger = Memory.make()
+      const slow = {
+        ...ledger,
+        settle: (...args: Parameters<typeof ledger.settle>) => Effect.delay(ledger.settle(...args), 40)
+      }
+      const down = Effect.fail(new Source.SourceUnavailable({ source: "api", reason: "refused" }))
+      const { asked, batch } = translator({ "doc-2": down })
+      const onSlow = Effect.provideService(Batch.Ledger, slow)
+
+      const fiber = yield* Effect.fork(onSlow(Batch.run(batch, docs(30), { concurrency: 10 })))
+      yield* Testkit.timed(Effect.sleep(110))
+      const [waited] = yield* Testkit.timed(Fiber.interrupt(fiber))
+      // One write that was under way, and one with the rest.
+      assert.strictEqual(waited, 70)
+      assert.deepInclude(yield* ledger.counts("translate"), { done: 9, running: 0, attempts: 10 })
+
+      const [, manifest] = yield* timed(onSlow(Batch.run(batch, docs(30), { concurrency: 30 })))
+      assert.deepInclude(manifest, { outcome: "partial", done: 29, failed: 1 })
+      assert.strictEqual(asked.filter((id) => id === "doc-2").length, 3)
+
+      assert.strictEqual(yield* ledger.redrive("translate"), 1)
+      const again = yield* timed(onSlow(Batch.run(batch, docs(30), { concurrency: 1, attempts: 2 })))
+      assert.deepInclude(again[1].failures[0], { id: "doc-2", attempts: 2 })
+    })
   )
 
   it.effect("tries again what is to be retried, after 1 and 2 seconds, and then records it", () =>

@@ -131,7 +131,7 @@ const dispatch = <E>(
     const claimed: Array<Claimed> = []
     while (!state.ending) {
       const now = yield* Clock.currentTimeMillis
-      if (now < state.pausedUntil) {
+      if (claimed.length > 0 && now < state.pausedUntil) {
         yield* state.until(() => state.ending, state.pausedUntil - now)
         continue
       }

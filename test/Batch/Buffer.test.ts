@@ -65,7 +65,7 @@ describe("Buffer", () => {
       buffer.end()
       yield* Testkit.timed(buffer.run)
 
-      assert.deepStrictEqual(writes.flat(), [1, 2, 3])
+      assert.deepStrictEqual(writes, [[1, 2], [3]])
     })
   )
 })
