@@ -118,7 +118,7 @@ export interface RunOptions {
   readonly rules?: Rules.Rules | undefined
   /** When it has seen enough failures; default: never. */
   readonly tolerance?: Rules.Tolerance | undefined
-  /** How long a silent run is taken for alive; default 2 seconds. */
+  /** How long a silent run is taken for alive; default 1.5 seconds. */
   readonly lease?: Duration.DurationInput | undefined
   /**
    * How many items of the input are not read again, since the ledger has them: `read` of the ledger, where the input is
@@ -155,7 +155,7 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
       concurrency: Options.count(where, "concurrency", options.concurrency ?? 10),
       buffer: Options.count(where, "buffer", options.buffer ?? 10_000),
       attempts: Options.count(where, "attempts", options.attempts ?? 3),
-      lease: positive(where, options.lease ?? 2_000),
+      lease: positive(where, options.lease ?? 1_500),
       tolerance: options.tolerance,
       run: (claimed) => Effect.provide(runItem(batch, claimed, options.rules), context),
       input:

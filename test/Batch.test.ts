@@ -275,13 +275,28 @@ describe("Batch.run", () => {
   it.effect("is refused while another run of the batch is alive", () =>
     Effect.gen(function* () {
       const { batch } = translator()
-      const first = yield* Effect.fork(Batch.run(batch, docs(5), { concurrency: 1 }))
+      const first = yield* Effect.fork(Batch.run(batch, docs(50), { concurrency: 1 }))
       yield* Testkit.timed(Effect.sleep(150))
       const [, exit] = yield* Testkit.timed(Effect.flip(Batch.run(batch, docs(5))))
 
       assert(Exit.isSuccess(exit) && exit.value._tag === "BatchBusy")
       assert.match(exit.value.message, /^the batch "translate" is being run by process \d+ \(\w+\); wait/)
       yield* Fiber.interrupt(first)
+    }).pipe(memory)
+  )
+
+  it.effect("takes over from a run that was killed, once its lease is over, and runs what that had begun", () =>
+    Effect.gen(function* () {
+      const { asked, batch } = translator()
+      const ledger = yield* Batch.Ledger
+      yield* ledger.open("translate", "the dead", { lease: 1_000, exclusive: true })
+      yield* ledger.add("translate", [{ id: "doc-1", position: 0, item: `{"id":"doc-1","words":3}`, hash: "x" }], 1)
+      yield* ledger.claim("translate", "the dead", 1)
+      yield* ledger.seal("translate")
+      const [elapsed, manifest] = yield* timed(Batch.run(batch))
+
+      assert.deepStrictEqual([elapsed, asked], [1_000 + 100, ["doc-1"]])
+      assert.deepInclude(manifest, { outcome: "succeeded", done: 1 })
     }).pipe(memory)
   )
 

@@ -20,7 +20,8 @@ const claimedAtOnce = 64
  * Runs a job until nothing is left to do, a rule stops it, or it is interrupted. However it ends, what has ended is
  * written down, and what has not is pending again. An input that breaks off fails the run once what was read has ended.
  *
- * A ledger that is away for less than 30 seconds is waited for.
+ * A ledger that is away for less than 30 seconds is waited for; a batch that somebody else has is, for as long as its
+ * lease.
  *
  * @since 0.1.0
  * @category running
@@ -29,8 +30,13 @@ export const run = <E>(job: Job<E>): Effect.Effect<Stop | undefined, RunError | 
   Effect.suspend(() => {
     const owner = `process ${process.pid} (${crypto.randomUUID().slice(0, 8)})`
     const { batch, lease, ledger } = job
+    // A run that was killed holds the batch until its lease is over; one that lives renews it.
+    const open = Effect.retry(ledger.open(batch, owner, { lease, exclusive: true }), {
+      while: ({ _tag }) => _tag === "BatchBusy",
+      schedule: Schedule.upTo(Schedule.spaced(50), lease + 100)
+    })
     return Effect.acquireUseRelease(
-      ledger.open(batch, owner, { lease, exclusive: true }),
+      patiently(open),
       () => work(job, owner),
       () => Effect.ignoreLogged(ledger.close(batch, owner))
     )
