@@ -13,8 +13,11 @@ import * as Rules from "./Rules.ts"
 
 /** How many rows go to the ledger in one write. */
 const rowsAtOnce = 1_000
-/** How many items are claimed ahead, at least: one claim for each item would cost more than the item. */
-const claimedAtOnce = 64
+/**
+ * How many items are claimed in one go: as many as take about half a second, so that quick items do not wait for claims,
+ * and slow ones are not held without being run.
+ */
+const claimed = { least: 64, most: 2_000, tooSoon: 250, tooLate: 1_000 }
 
 /**
  * Runs a job until nothing is left to do, a rule stops it, or it is interrupted. However it ends, what has ended is
@@ -134,24 +137,32 @@ const dispatch = <E>(
 ): Effect.Effect<void, RunError> =>
   Effect.gen(function* () {
     const { batch, concurrency, ledger } = job
-    const claimed: Array<Claimed> = []
+    const waiting: Array<Claimed> = []
+    const least = Math.max(claimed.least, concurrency)
+    let most = least
+    let claimedAt = -Infinity
     while (!state.ending) {
       const now = yield* Clock.currentTimeMillis
-      if (claimed.length > 0 && now < state.pausedUntil) {
+      if (waiting.length > 0 && now < state.pausedUntil) {
         yield* state.until(() => state.ending, state.pausedUntil - now)
         continue
       }
-      while (claimed.length > 0 && state.inFlight < concurrency && !state.ending) {
+      while (waiting.length > 0 && state.inFlight < concurrency && !state.ending) {
         state.inFlight += 1
-        yield* FiberSet.run(running, runOne(job, claimed.shift()!, state, settled))
+        yield* FiberSet.run(running, runOne(job, waiting.shift()!, state, settled))
       }
       if (state.inFlight >= concurrency) {
         yield* state.until(() => state.inFlight < concurrency || state.ending)
         continue
       }
       const { version } = state
-      claimed.push(...(yield* patiently(ledger.claim(batch, owner, Math.max(claimedAtOnce, concurrency)))))
-      if (claimed.length > 0) continue
+      if (now - claimedAt < claimed.tooSoon) most = Math.min(most * 2, Math.max(claimed.most, least))
+      if (now - claimedAt > claimed.tooLate) most = Math.max(Math.ceil(most / 2), least)
+      waiting.push(...(yield* patiently(ledger.claim(batch, owner, most))))
+      if (waiting.length > 0) {
+        claimedAt = now
+        continue
+      }
       const due = yield* patiently(ledger.nextDue(batch))
       if (due === undefined && state.idle && state.version === version) return
       yield* state.until(() => state.version !== version || state.ending, due === undefined ? undefined : due - now)

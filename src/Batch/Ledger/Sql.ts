@@ -132,10 +132,10 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         // Materialized: Postgres may run a subquery with a limit and locks more than once, and take more than the limit.
         const claimed = yield* sql<{ id: string; position: unknown; item: string; attempts: unknown }>`
           WITH next AS MATERIALIZED (
-            SELECT id FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before <= ${now}
+            SELECT batch, id FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before <= ${now}
             ORDER BY position LIMIT ${most} ${skipLocked})
           UPDATE muster_items SET state = 1, owner = ${owner} FROM next
-          WHERE muster_items.batch = ${batch} AND muster_items.id = next.id
+          WHERE muster_items.batch = next.batch AND muster_items.id = next.id
           RETURNING muster_items.id, position, item, attempts`
         return claimed
           .map(({ attempts, id, item, position }): Claimed => ({
@@ -148,6 +148,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
       })
     )
 
+  // The rows are materialized, and the batch is one of their columns: given as a value, SQLite takes it for the better key,
+  // and reads the whole batch for every row (1.6 s for 1,000 of 20,000 instead of 20 ms).
   const settle: Service["settle"] = (batch, owner, items) =>
     atomically((now) => {
       const rows = rowsOf(
@@ -155,11 +157,12 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         ...(["id", "state", "took", "result", "failure_class", "failure_message", "not_before", "ended_at"] as const)
       )
       return Effect.asVoid(sql`
+        WITH ended AS MATERIALIZED (SELECT CAST(${batch} AS text) AS batch, x.* FROM ${rows})
         UPDATE muster_items SET state = x.state, owner = NULL, attempts = attempts + 1,
           took = muster_items.took + x.took, result = x.result, failure_class = x.failure_class,
           failure_message = x.failure_message, not_before = x.not_before, ended_at = x.ended_at
-        FROM ${rows}
-        WHERE muster_items.batch = ${batch} AND muster_items.id = x.id AND muster_items.owner = ${owner}`)
+        FROM ended AS x
+        WHERE muster_items.batch = x.batch AND muster_items.id = x.id AND muster_items.owner = ${owner}`)
     })
 
   const counts: Service["counts"] = (batch) =>
