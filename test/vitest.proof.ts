@@ -2,7 +2,15 @@
  * The long proofs, `npm run proof`: many schedules, many cancels, many kills. `npm test` does not run them.
  */
 import { defineConfig } from "vitest/config"
+import config from "./vitest.config.ts"
 
 export default defineConfig({
-  test: { include: ["test/**/*.proof.ts"], exclude: ["test/vitest.proof.ts"], testTimeout: 600_000 }
+  test: {
+    ...config.test,
+    include: ["test/**/*.proof.ts"],
+    exclude: ["test/vitest.proof.ts"],
+    testTimeout: 600_000,
+    // They measure times, which another file beside them would spoil.
+    fileParallelism: false
+  }
 })
