@@ -3,13 +3,8 @@
  *
  * @since 0.1.0
  */
-import { type Cause, Duration, Effect, type Exit, Option, Predicate, Schema } from "effect"
+import { type Cause, Context, Effect, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
 import { dual } from "effect/Function"
-import * as Cleanup from "./Cleanup.ts"
-import * as Deadline from "./Deadline.ts"
-import * as Options from "./Options.ts"
-import { SourceTimedOut } from "./Outcome.ts"
-import { Asking } from "./Receipt/Asking.ts"
 
 export {
   /** @since 0.1.0 */
@@ -21,6 +16,14 @@ export {
   /** @since 0.1.0 */
   progress
 } from "./Receipt/Asking.ts"
+export {
+  /** @since 0.1.0 */
+  timeLimit
+} from "./Resilience/TimeLimit.ts"
+export {
+  /** @since 0.1.0 */
+  isTransient
+} from "./Resilience/Transient.ts"
 
 /** @since 0.1.0 */
 export const TypeId: unique symbol = Symbol.for("effect-muster/Source")
@@ -168,33 +171,6 @@ export const promise: {
   }): Effect.Effect<A, E>
 } = Effect.tryPromise
 
-/**
- * Gives a source its own limit inside the deadline: it fails with `SourceTimedOut` at the limit, whatever the effect does,
- * and the ambient deadline inside it is shortened.
- *
- * `Effect.timeout` in its place would wait for the effect's cleanup.
- *
- * @since 0.1.0
- * @category limits
- */
-export const timeLimit: {
-  (limit: Duration.DurationInput): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SourceTimedOut, R>
-  <A, E, R>(effect: Effect.Effect<A, E, R>, limit: Duration.DurationInput): Effect.Effect<A, E | SourceTimedOut, R>
-} = dual(
-  2,
-  <A, E, R>(effect: Effect.Effect<A, E, R>, limit: Duration.DurationInput): Effect.Effect<A, E | SourceTimedOut, R> =>
-    Effect.flatMap(Asking, (asking) => {
-      const millis = Options.duration("Source.timeLimit", "limit", limit)
-      return Cleanup.detach(Deadline.within(millis)(effect), asking.inner()).pipe(
-        Effect.flatMap((exit: Exit.Exit<A, E>) => exit),
-        Effect.timeoutFail({
-          duration: millis,
-          onTimeout: () => new SourceTimedOut({ source: asking.name, limit: millis })
-        })
-      )
-    })
-)
-
 const named = { source: Schema.String, reason: Schema.String, cause: Schema.optional(Schema.Defect) }
 
 /**
@@ -262,10 +238,87 @@ export const SourceError = Schema.Union(SourceUnavailable, SourceRejected, Sourc
 export type SourceError = typeof SourceError.Type
 
 /**
- * True when asking again may help: for `SourceUnavailable` and `SourceTimedOut`.
+ * How a service is reached; times in milliseconds.
  *
  * @since 0.1.0
- * @category getters
+ * @category models
  */
-export const isTransient = (error: unknown): boolean =>
-  error instanceof SourceUnavailable || error instanceof SourceTimedOut
+export interface ServiceSettings {
+  /** Of a database in a file: its path. */
+  readonly url: Redacted.Redacted
+  readonly connectTimeout?: number | undefined
+  /** At most so many connections to a database. */
+  readonly maxConnections?: number | undefined
+  /** The longest answer, in bytes. */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * A statement in pieces, with a parameter between any two of them; parameters are bound, never spliced.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SqlQuestion {
+  readonly text: ReadonlyArray<string>
+  readonly params: ReadonlyArray<string | number | boolean | null>
+}
+
+/**
+ * What the kinds of services are asked. Whatever is in a question that came from outside is encoded already.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Questions {
+  readonly http: {
+    readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+    /** What is appended to the URL: it begins with a slash, and may have a query. */
+    readonly path: string
+    readonly headers: Readonly<Record<string, string>>
+    /** Sent as JSON, unless it is `undefined`. */
+    readonly body: unknown
+  }
+  readonly postgres: SqlQuestion
+  readonly mysql: SqlQuestion
+  readonly sqlite: SqlQuestion
+  /** The JSON at a key, or what a command gives. */
+  readonly redis:
+    { readonly key: string } | { readonly command: readonly [name: string, ...args: ReadonlyArray<string | number>] }
+  readonly mongo: {
+    readonly collection: string
+    readonly read:
+      | {
+          readonly find: Readonly<Record<string, unknown>>
+          readonly sort?: Readonly<Record<string, unknown>> | undefined
+          readonly project?: Readonly<Record<string, unknown>> | undefined
+          readonly limit?: number | undefined
+        }
+      | { readonly pipeline: ReadonlyArray<Readonly<Record<string, unknown>>> }
+  }
+}
+
+/**
+ * Makes what asks the services of a file, by the kind of service: it asks one question at a time or many at once, and gives
+ * JSON; rows and documents as a list of objects. Connections end with the scope, and none is made before the first question.
+ *
+ * It fails, with the reason in its message, where the driver is not installed. Settings that are wrong are an
+ * `InvalidOption`.
+ *
+ * The core imports no driver: `main` provides them.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Drivers extends Context.Tag("effect-muster/Source/Drivers")<
+  Drivers,
+  {
+    readonly [K in keyof Questions]: (
+      settings: ServiceSettings
+    ) => Effect.Effect<
+      (question: Questions[K]) => Effect.Effect<unknown, SourceError>,
+      { readonly _tag: string; readonly message: string },
+      Scope.Scope
+    >
+  }
+>() {}

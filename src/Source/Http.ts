@@ -9,10 +9,12 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Undici from "@effect/platform-node/Undici"
 import { Clock, type Duration, Effect, Layer, Option, Schema, Stream } from "effect"
 import { Socket } from "node:net"
+import type { SecureContextOptions } from "node:tls"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
 import { Asking } from "../Receipt/Asking.ts"
 import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../Source.ts"
+import * as Fault from "./Fault.ts"
 import * as Mismatch from "./Mismatch.ts"
 
 /**
@@ -37,6 +39,15 @@ export interface JsonOptions<A, I, R> {
 export interface ClientOptions {
   /** How long a connection may take to be made; default 2 seconds. It is kept to within about a second. */
   readonly connectTimeout?: Duration.DurationInput | undefined
+  /**
+   * A server that says nothing for so long, before its answer or in the middle of it, is given up; default 30 seconds. It is
+   * kept to within about a second.
+   */
+  readonly answerTimeout?: Duration.DurationInput | undefined
+  /** At most so many connections to each server, over which requests take turns; default: as many as there are requests. */
+  readonly maxConnections?: number | undefined
+  /** Whom to trust over TLS besides those that Node trusts, and how to show who asks: `ca`, `cert`, `key`. */
+  readonly tls?: SecureContextOptions | undefined
 }
 
 /**
@@ -93,24 +104,32 @@ export const json = <A, I, R>(
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: ClientOptions): Layer.Layer<HttpClient.HttpClient> =>
+export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.provide(
     NodeHttpClient.layerUndiciWithoutDispatcher,
     Layer.scoped(
       NodeHttpClient.Dispatcher,
       Effect.acquireRelease(
-        Effect.sync(() =>
-          makeAgent(Options.duration("Http.layer", "connectTimeout", options?.connectTimeout ?? 2_000))
-        ),
+        Effect.sync(() => makeDispatcher(options)),
         ({ close }) => Effect.promise(close)
-      ).pipe(Effect.map(({ agent }) => agent))
+      ).pipe(Effect.map(({ dispatcher }) => dispatcher))
     )
   )
 
-const makeAgent = (timeout: number) => {
-  const connect = Undici.buildConnector({ timeout })
+const makeDispatcher = (options: ClientOptions) => {
+  const time = (option: "connectTimeout" | "answerTimeout", otherwise: number) => {
+    const millis = Options.duration("Http.layer", option, options[option] ?? otherwise)
+    // For undici, zero is no limit.
+    return millis === Infinity ? 0 : Math.max(1, millis)
+  }
+  const { maxConnections, tls } = options
+  const connections =
+    maxConnections === undefined ? null : Options.count("Http.layer", "maxConnections", maxConnections)
+  const connect = Undici.buildConnector({ ...tls, timeout: time("connectTimeout", 2_000) })
+  const answerTimeout = time("answerTimeout", 30_000)
   const opening = new Set<Socket>()
   const agent = new Undici.Agent({
+    connections,
     connect: (options, callback) => {
       // It gives the socket, though its type does not say so. Destroying an agent forgets the sockets it is opening.
       const socket: unknown = connect(options, (...result) => {
@@ -125,7 +144,12 @@ const makeAgent = (timeout: number) => {
     opening.forEach((socket) => socket.destroy(new Error("the client was closed")))
     return closed
   }
-  return { agent, close }
+  // The client says that there is no limit with every request.
+  const limited = agent.compose(
+    (dispatch) => (request, handler) =>
+      dispatch({ ...request, headersTimeout: answerTimeout, bodyTimeout: answerTimeout }, handler)
+  )
+  return { dispatcher: limited, close }
 }
 
 /** The request as it is sent: always a new object, since `withScope` ties the connection to the object. */
@@ -213,35 +237,12 @@ const named = ({ headers }: HttpClientResponse.HttpClientResponse) => {
   return type === null || type[0] === "application/json" ? "" : `, it is ${type[0]}`
 }
 
-/** Faults of a connection by the code of their cause. */
-const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection broke off",
-  EPIPE: "the connection broke off",
-  UND_ERR_SOCKET: "the connection broke off",
-  UND_ERR_CONNECT_TIMEOUT: "no connection was made in time",
-  ETIMEDOUT: "no connection was made in time",
-  ENOTFOUND: "the host is not known",
-  EAI_AGAIN: "the host could not be looked up",
-  EHOSTUNREACH: "the host cannot be reached",
-  ENETUNREACH: "the network cannot be reached"
-}
-
 const transportError = (source: string, asked: string, error: HttpClientError): SourceError => {
-  const code = codeOf(error.cause)
-  const reason = `${asked}: ${words[code ?? ""] ?? "the request failed"}${code === undefined ? "" : ` (${code})`}`
-  if (error._tag === "RequestError" && error.reason !== "Transport") return new SourceRejected({ source, reason })
-  if (code !== undefined && /CERT|ERR_TLS|ERR_SSL|UND_ERR_INVALID_ARG|SELF_SIGNED/.test(code))
-    return new SourceRejected({ source, reason })
+  const code = Fault.codeOf(error.cause)
+  const fault = (reason = Fault.describe(code, "the request failed")) => ({ source, reason: `${asked}: ${reason}` })
+  if (error._tag === "RequestError" && error.reason !== "Transport") return new SourceRejected(fault())
+  if (code !== undefined && (Fault.isTls(code) || code === "UND_ERR_INVALID_ARG")) return new SourceRejected(fault())
   if (code !== undefined && /^HPE_|^HTTPParserError$/.test(code))
-    return new SourceMalformed({ source, reason: `${asked}: the answer is no HTTP` })
-  return new SourceUnavailable({ source, reason })
-}
-
-/** The code of an error or of what caused it (the fetch client wraps it); its name where there is no code. */
-const codeOf = (cause: unknown, depth = 3): string | undefined => {
-  if (typeof cause !== "object" || cause === null || depth === 0) return undefined
-  if ("code" in cause && typeof cause.code === "string") return cause.code
-  const deeper = "cause" in cause ? codeOf(cause.cause, depth - 1) : undefined
-  return deeper ?? (cause instanceof Error && cause.name !== "Error" ? cause.name : undefined)
+    return new SourceMalformed(fault("the answer is no HTTP"))
+  return new SourceUnavailable(fault())
 }

@@ -7,6 +7,10 @@ import { Worker } from "node:worker_threads"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Http from "../../src/Source/Http.ts"
+import { suite } from "./contract.ts"
+import { adapter } from "./Http/Adapter.ts"
+
+suite(adapter, "short")
 
 const Profile = Schema.Struct({ id: Schema.String, name: Schema.NonEmptyString })
 
@@ -378,11 +382,59 @@ describe("Http.layer", () => {
     })
   )
 
+  it.scopedLive(
+    "a server that says nothing any more is given up after answerTimeout, before its answer and in the middle",
+    () =>
+      Effect.gen(function* () {
+        const stalled = [
+          yield* upstream(() => {}),
+          yield* upstream((_request, response) => void response.writeHead(200).write(`{"id":`))
+        ]
+        for (const [server, words] of [
+          [stalled[0]!, "no answer in time (UND_ERR_HEADERS_TIMEOUT)"],
+          [stalled[1]!, "the answer broke off (UND_ERR_BODY_TIMEOUT)"]
+        ] as const) {
+          const error = yield* failing(server.url).pipe(Effect.provide(Http.layer({ answerTimeout: "200 millis" })))
+
+          assert.strictEqual(error._tag, "SourceUnavailable")
+          assert.include(error.reason, words)
+          yield* until("the server saw the close", () => server.closes.length === 1 && server.sockets.size === 0)
+        }
+      })
+  )
+
+  it.scopedLive(
+    "has no more connections to a server than it is told, and none is lost to a request that was interrupted",
+    () =>
+      Effect.gen(function* () {
+        const responses: Array<NodeHttp.ServerResponse> = []
+        const server = yield* upstream((_request, response) => void responses.push(response))
+        const ask = Effect.fork(Http.json(server.url, { schema: Profile }))
+
+        yield* Effect.gen(function* () {
+          const [first, , third, fourth] = yield* Effect.all([ask, ask, ask, ask])
+          yield* until("two arrived", () => responses.length === 2)
+          yield* Fiber.interrupt(third)
+          yield* Fiber.interrupt(first)
+          yield* until("the fourth arrived", () => responses.length === 3)
+          assert.isAtMost(server.sockets.size, 2)
+          responses[2]!.end(`{"id":"1","name":"Alice"}`)
+          assert.strictEqual((yield* Fiber.join(fourth)).name, "Alice")
+        }).pipe(Effect.provide(Http.layer({ maxConnections: 2 })))
+      })
+  )
+
   it.effect("a wrong option is refused when the layer is built", () =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(Layer.build(Http.layer({ connectTimeout: -1 })).pipe(Effect.scoped))
-      assert(Exit.isFailure(exit))
-      assert.include(Cause.pretty(exit.cause), "Http.layer: connectTimeout must be a duration of zero or more")
+      for (const [options, words] of [
+        [{ connectTimeout: -1 }, "connectTimeout must be a duration of zero or more"],
+        [{ answerTimeout: -1 }, "answerTimeout must be a duration of zero or more"],
+        [{ maxConnections: 0 }, "maxConnections must be a whole number from 1 up"]
+      ] as const) {
+        const exit = yield* Effect.exit(Layer.build(Http.layer(options)).pipe(Effect.scoped))
+        assert(Exit.isFailure(exit))
+        assert.include(Cause.pretty(exit.cause), `Http.layer: ${words}`)
+      }
     })
   )
 })

@@ -1,0 +1,246 @@
+/**
+ * One connection of `mysql2`, driven so that it is known when it is quiet, and so that it can be made quiet.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type * as Mysql from "mysql2"
+import type { Duplex } from "node:stream"
+import type { Fault } from "../Fault.ts"
+import * as Faults from "../Fault.ts"
+import type { Query } from "../Sql.ts"
+import { faultOf } from "./Errors.ts"
+
+/** What came of a statement that has no rows: how many it changed, and the like. */
+type Header = Mysql.ResultSetHeader
+
+/** Hears of each row, with the names of its columns. */
+type OnRow = (row: ReadonlyArray<unknown>, columns: ReadonlyArray<string>) => void
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Wire {
+  private connection: Mysql.Connection | undefined
+  private socket: Duplex | undefined
+  private isMariaDB = false
+  private lost = false
+  /** No command but those that make it quiet may be sent. */
+  private stopping = false
+  /** How long the session lets a statement run, in milliseconds; 0 for as long as it wants. */
+  private timeLimit = 0
+  /** Bytes of the answer that is being read, and how many there may be. */
+  private received = 0
+  private maxBytes = Infinity
+  /** Ends the command that waits for its answer. */
+  private fail: ((fault: Fault) => void) | undefined
+  /** A transaction was begun, other than by `withTransaction`, or is not yet ended. */
+  inTransaction = false
+
+  constructor(
+    private readonly driver: Pick<typeof Mysql, "createConnection">,
+    private readonly options: Mysql.ConnectionOptions
+  ) {}
+
+  get alive(): boolean {
+    return this.connection !== undefined && !this.lost
+  }
+
+  readonly open: Effect.Effect<void, Fault> = Effect.async<void, Fault>((resume) => {
+    const connection = this.driver.createConnection(this.options)
+    this.connection = connection
+    this.listen(connection)
+    connection.on("error", (error) => {
+      this.lost = true
+      this.fail?.(faultOf(error))
+      resume(Effect.fail(faultOf(error)))
+    })
+    connection.once("connect", (handshake: { readonly serverVersion?: unknown }) => {
+      this.isMariaDB = String(handshake.serverVersion).includes("MariaDB")
+      // TLS has put a socket of its own around the first.
+      this.listen(connection)
+      resume(Effect.void)
+    })
+  })
+
+  /** Closes it at once, without a word; what waits for an answer gets none. */
+  destroy(): void {
+    this.lost = true
+    this.connection?.destroy()
+    this.socket?.destroy()
+    this.fail?.(Faults.unavailable("the connection was closed"))
+  }
+
+  /** Takes leave of the server. */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    if (this.connection === undefined) return resume(Effect.void)
+    this.connection.end(() => resume(Effect.void))
+  })
+
+  /** Sends a statement and reads its answer to the end; each row as an array, with the names of its columns. */
+  send(query: Query, onRow: OnRow) {
+    return Effect.gen(this, function* () {
+      yield* checkParameters(query.params)
+      yield* this.limitTime(query.timeLimit)
+      this.received = 0
+      this.maxBytes = query.maxBytes
+      if (query.params.length === 0) return yield* this.answer((connection) => connection.query(query.text), onRow)
+      const statement = yield* this.prepare(query.text)
+      return yield* this.answer(() => statement.execute(query.params), onRow)
+    }).pipe(Effect.ensuring(Effect.sync(() => (this.maxBytes = Infinity))))
+  }
+
+  /** How much of the answer has come since it was begun, or read on. */
+  get bytes(): number {
+    return this.received
+  }
+
+  /** Reads no more, until {@link resume}. */
+  pause(): void {
+    this.connection?.pause()
+  }
+
+  /** Reads on, and counts bytes anew. */
+  resume(): void {
+    this.received = 0
+    this.connection?.resume()
+  }
+
+  /**
+   * Makes the server stop what it does here, over another connection, and waits until it has. After it, the connection can
+   * be used; if it fails, or is interrupted, it must be destroyed.
+   */
+  readonly stop: Effect.Effect<void, Fault> = Effect.suspend(() => {
+    const { connection } = this
+    if (connection === undefined || this.lost) return Effect.fail(Faults.unavailable("the connection was lost"))
+    this.stopping = true
+    let isQuiet = false
+    // It is answered after all that was sent before.
+    const quiet = Effect.async<void>((resume) => {
+      if (isQuiet) resume(Effect.void)
+      else onQuiet = () => resume(Effect.void)
+    })
+    let onQuiet = () => {}
+    connection.ping(() => {
+      isQuiet = true
+      onQuiet()
+    })
+    this.maxBytes = Infinity
+    this.resume()
+    const killing = (other: Wire) =>
+      Effect.gen(this, function* () {
+        yield* other.open
+        // One that arrives before its statement has begun does nothing, so it may take more than one.
+        while (!isQuiet) {
+          yield* other.command(`KILL QUERY ${Number(connection.threadId)}`)
+          yield* Effect.raceFirst(quiet, Effect.sleep(20))
+        }
+        // Had the statement ended by itself, the kill still waits for its victim, and this is it.
+        yield* Effect.catchAll(this.command("DO 0"), (fault) => (this.alive ? Effect.void : Effect.fail(fault)))
+      })
+    return Effect.acquireUseRelease(
+      Effect.sync(() => new Wire(this.driver, this.options)),
+      killing,
+      (other) => Effect.sync(() => other.destroy())
+    ).pipe(Effect.zipRight(Effect.sync(() => (this.stopping = false))))
+  })
+
+  /** Sends a statement of our own, without parameters. */
+  private command(text: string): Effect.Effect<Header | undefined, Fault> {
+    return this.exchange((connection, end) => read(connection.query(text), () => {}, end))
+  }
+
+  /** Tells the session how long the statement may run; only MariaDB holds statements that write to it. */
+  private limitTime(millis: number) {
+    const limit = millis === Infinity ? 0 : Math.max(1, Math.ceil(millis))
+    if (limit === this.timeLimit) return Effect.void
+    const value = this.isMariaDB ? (limit / 1_000).toFixed(3) : String(limit)
+    const name = this.isMariaDB ? "max_statement_time" : "max_execution_time"
+    return Effect.map(this.command(`SET SESSION ${name} = ${limit === 0 ? "DEFAULT" : value}`), () => {
+      this.timeLimit = limit
+    })
+  }
+
+  private prepare(text: string) {
+    return this.wanted(
+      this.exchange<Mysql.PrepareStatementInfo>((connection, end) => {
+        connection.prepare(text, (error, statement) => {
+          end(error === null ? Effect.succeed(statement) : Effect.fail(faultOf(error)))
+        })
+      })
+    )
+  }
+
+  private answer(start: (connection: Mysql.Connection) => Mysql.Query, onRow: OnRow) {
+    return this.wanted(
+      this.exchange<Header | undefined>((connection, end) => read(start(connection), onRow, end))
+    ).pipe(
+      Effect.tap((header) => {
+        // The flag of the protocol for an open transaction.
+        if (header !== undefined) this.inTransaction = (header.serverStatus & 1) === 1
+      })
+    )
+  }
+
+  /** A statement is not begun once it is to be stopped: the kill may be over. */
+  private wanted<A>(exchange: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> {
+    return Effect.suspend(() => (this.stopping ? Effect.fail(Faults.unavailable("it was cancelled")) : exchange))
+  }
+
+  /** Sends one command, and ends when its answer is there, or the connection is lost. */
+  private exchange<A>(start: (connection: Mysql.Connection, end: (answer: Effect.Effect<A, Fault>) => void) => void) {
+    return Effect.async<A, Fault>((resume) => {
+      const { connection } = this
+      if (connection === undefined || this.lost)
+        return resume(Effect.fail(Faults.unavailable("the connection was lost")))
+      this.fail = (fault) => end(Effect.fail(fault))
+      const end = (answer: Effect.Effect<A, Fault>) => {
+        this.fail = undefined
+        resume(answer)
+      }
+      start(connection, end)
+    })
+  }
+
+  private listen(connection: Mysql.Connection) {
+    // The cast: it has it, though its type does not say so.
+    this.socket = (connection as Mysql.Connection & { readonly stream: Duplex }).stream
+    this.socket.on("data", (data: Uint8Array) => {
+      this.received += data.byteLength
+      if (this.received <= this.maxBytes) return
+      this.fail?.(Faults.malformed(`the answer is longer than ${this.maxBytes} bytes`))
+      this.destroy()
+    })
+  }
+}
+
+/** Hears of an answer until it has ended; of several (of a procedure) it reads the rows of the first. */
+const read = (
+  command: Mysql.Query,
+  onRow: OnRow,
+  end: (answer: Effect.Effect<Header | undefined, Fault>) => void
+): void => {
+  let columns: ReadonlyArray<string> | undefined
+  let header: Header | undefined
+  let fault: Fault | undefined
+  // The types do not tell rows from headers; there is no list of fields before a header.
+  command.on("fields", (fields: ReadonlyArray<Mysql.FieldPacket> | undefined) => {
+    columns = fields?.map(({ name }) => name)
+  })
+  command.on("result", (row: unknown, index: number) => {
+    if (columns === undefined) header = row as Header
+    else if (index === 0) onRow(row as ReadonlyArray<unknown>, columns)
+  })
+  command.on("error", (error: unknown) => {
+    fault ??= faultOf(error)
+  })
+  command.on("end", () => end(fault === undefined ? Effect.succeed(header) : Effect.fail(fault)))
+}
+
+const checkParameters = (params: ReadonlyArray<unknown>): Effect.Effect<void, Fault> => {
+  const wrong = params.findIndex((param) => ["undefined", "function", "symbol"].includes(typeof param))
+  if (wrong < 0) return Effect.void
+  const what = params[wrong] === undefined ? "undefined; for NULL give null" : `a ${typeof params[wrong]}`
+  return Effect.fail(Faults.rejected(`parameter ${wrong + 1} is ${what}`))
+}

@@ -1,0 +1,4 @@
+import { suite } from "./contract.ts"
+import { adapter } from "./Mysql/Adapter.ts"
+
+suite(adapter, "long")

@@ -1,0 +1,4 @@
+import { suite } from "./contract.ts"
+import { adapter } from "./Redis/Adapter.ts"
+
+suite(adapter, "long")

@@ -1,0 +1,123 @@
+/**
+ * What servers do: be down, refuse, break off, be full, want a password or TLS. A typed error that names the source, never
+ * a hang, and all is well again when the server is.
+ */
+import { assert, type Vitest } from "@effect/vitest"
+import { Effect, Fiber, Option, type Scope } from "effect"
+import * as Deadline from "../../../src/Deadline.ts"
+import * as Servers from "../../Servers.ts"
+import { type Adapter, makeServer, Server } from "./Adapter.ts"
+import { answered, build, failed, network, until } from "./Stage.ts"
+
+export const faults = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adapter<R>, maxConnections: number) => {
+  const { busyFor, quick } = adapter
+  const test = (title: string, body: () => Effect.Effect<void, unknown, Server | Scope.Scope>) =>
+    it.scoped(title, body, 60_000)
+
+  test("refused: SourceUnavailable, and well again after", () =>
+    Effect.gen(function* () {
+      const { proxy, url } = yield* network(adapter)
+      yield* proxy.refuse
+      const { run } = yield* build(adapter, url)
+
+      yield* failed(run(quick), "SourceUnavailable")
+      yield* proxy.heal
+      yield* answered(run(quick))
+    }))
+
+  test("cut in the middle of a call: SourceUnavailable, and the next has a new connection", () =>
+    Effect.gen(function* () {
+      const { proxy, url, watch } = yield* network(adapter)
+      const { run } = yield* build(adapter, url)
+      // Who is cut off can no longer tell the server to stop; the deadline has.
+      const call = yield* Effect.fork(failed(Deadline.within(1_000)(run(busyFor(30_000))), "SourceUnavailable"))
+      yield* until("calls", watch.busy, 1)
+
+      yield* proxy.cut
+      yield* Fiber.join(call)
+      yield* answered(run(quick))
+      yield* until("calls", watch.busy, 0)
+    }))
+
+  test("cut while idle: the next call has a new connection", () =>
+    Effect.gen(function* () {
+      const { proxy, url, watch } = yield* network(adapter)
+      const { run } = yield* build(adapter, url)
+      yield* answered(run(quick))
+
+      yield* proxy.cut
+      yield* until("connections", watch.connections, 0)
+      yield* answered(run(quick))
+    }))
+
+  if (adapter.isForeign) return
+
+  test("full: SourceUnavailable, and well again when there is room", () =>
+    Effect.gen(function* () {
+      const { url, watch } = yield* network(adapter)
+      const greedy = yield* build(adapter, url, { connections: maxConnections + 1 })
+      // With a deadline: some servers are cancelled over a new connection, and there is no room for one.
+      const hold = Effect.fork(Deadline.within(2_000)(greedy.run(busyFor(30_000))))
+      const held = yield* Effect.all(Array.from({ length: maxConnections + 1 }, () => hold))
+      const refused = Effect.map(Effect.forEach(held, Fiber.poll), (exits) => exits.filter(Option.isSome).length)
+      const settled = Effect.zipWith(watch.busy, refused, (busy, refused) => busy + refused)
+      yield* until("calls, running or refused", settled, maxConnections + 1)
+      assert.isAbove(yield* refused, 0)
+      const { run } = yield* build(adapter, url)
+
+      yield* failed(run(quick), "SourceUnavailable")
+
+      yield* Fiber.interruptAll(held)
+      yield* until("calls", watch.busy, 0)
+      yield* answered(run(quick))
+    }))
+
+  test("wrong password: SourceRejected", () =>
+    Effect.gen(function* () {
+      const { server, url } = yield* network(adapter)
+      const { run } = yield* build(adapter, url.replace(server.password, "wr0ng-Passw0rd"))
+
+      const error = yield* failed(run(quick), "SourceRejected")
+
+      assert.notInclude(JSON.stringify(error) + String(error.cause), "wr0ng-Passw0rd")
+    }))
+
+  test("a server that wants TLS: refused without, answered with, but not with a certificate nobody vouches for", () =>
+    Effect.gen(function* () {
+      const server = yield* makeServer(adapter)({ tls: true })
+      const without = yield* build(adapter, server.url)
+      const trusting = yield* build(adapter, server.url, { ca: server.ca! })
+      const other = Servers.certificate()
+      const mistrusting = yield* build(adapter, server.url, { ca: other })
+
+      yield* failed(without.run(quick), adapter.withoutTls ?? "SourceRejected")
+      yield* failed(mistrusting.run(quick), "SourceRejected")
+      yield* answered(trusting.run(quick))
+    }))
+
+  // The last, since they stop the server that the others ask.
+  test("killed in the middle of a call, and started again: SourceUnavailable until it is there", () =>
+    Effect.gen(function* () {
+      const { server, watch } = yield* network(adapter)
+      const { run } = yield* build(adapter, server.url)
+      const call = yield* Effect.fork(failed(run(busyFor(30_000)), "SourceUnavailable"))
+      yield* until("calls", watch.busy, 1)
+
+      yield* server.kill
+      yield* Fiber.join(call)
+      yield* failed(run(quick), "SourceUnavailable")
+      yield* server.restart
+      yield* answered(run(quick))
+    }))
+
+  test("down when it is built: SourceUnavailable until the server is there", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      yield* server.kill
+      const { run } = yield* build(adapter, server.url)
+
+      yield* failed(run(quick), "SourceUnavailable")
+      yield* server.restart
+      yield* answered(run(quick))
+    }))
+}
