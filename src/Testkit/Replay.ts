@@ -57,15 +57,22 @@ export const replay = <A, E>(
  * @since 0.1.0
  * @category replay
  */
-export const scheduleOf = (receipt: Receipt, values: Readonly<Record<string, unknown>> = {}): Schedule => ({
-  sources: Object.fromEntries(receipt.sources.map((source) => [source.name, behaviourOf(source, values)])),
-  ties: "forward"
-})
+export const scheduleOf = (receipt: Receipt, values: Readonly<Record<string, unknown>> = {}): Schedule => {
+  const firstEnd = Math.min(...receipt.sources.map(({ end }) => end ?? Infinity))
+  return {
+    sources: Object.fromEntries(receipt.sources.map((source) => [source.name, behaviourOf(source, firstEnd, values)])),
+    ties: "forward"
+  }
+}
 
-const behaviourOf = (source: SourceReceipt, values: Readonly<Record<string, unknown>>): Behaviour => {
-  const took = source.start === null || source.end === null ? 0 : source.end - source.start
-  const cleaning = source.end === null || source.cleaned === null ? 0 : source.cleaned - source.end
-  return { ends: endingOf(source, took, values), after: took, cleanup: cleaning, uninterruptible: false }
+const behaviourOf = (source: SourceReceipt, firstEnd: number, values: Readonly<Record<string, unknown>>): Behaviour => {
+  const { cleaned, end, start } = source
+  const took = start === null || end === null ? 0 : end - start
+  const cleaning = end === null || cleaned === null ? 0 : cleaned - end
+  // In real time it takes a while to ask them all; without it, those asked last would end too early. One that was asked
+  // after another had ended was waiting for its place, as it will be again.
+  const lag = start !== null && start < firstEnd ? start : 0
+  return { ends: endingOf(source, took, values), after: lag + took, cleanup: cleaning, uninterruptible: false }
 }
 
 const endingOf = (

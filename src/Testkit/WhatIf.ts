@@ -4,34 +4,35 @@
  * @since 0.1.0
  */
 import type { Receipt } from "../Receipt.ts"
-import { type Draw, Latencies, percentile } from "./WhatIf/Latencies.ts"
+import { type Interval, type Quantile, quantile, type Share, wilson } from "./WhatIf/Intervals.ts"
+import { Latencies, percentile } from "./WhatIf/Latencies.ts"
+import { type Plan, play, type Played, type Row, rowOf, type Seen } from "./WhatIf/Play.ts"
 import { random, Reservoir } from "./WhatIf/Reservoir.ts"
 
+export {
+  /** @since 0.1.0 */
+  type Interval,
+  /** @since 0.1.0 */
+  type Quantile,
+  /** @since 0.1.0 */
+  type Share,
+  /** @since 0.1.0 */
+  wilson
+} from "./WhatIf/Intervals.ts"
+
 /**
- * A setting to try.
+ * A setting to try. What it does not say stays as it was recorded.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Setting {
-  /** Milliseconds; default: as long as it takes. */
+  /** Milliseconds; `Infinity` for as long as it takes. Default: the one that each aggregation had. */
   readonly deadline?: number | undefined
-  /** Sources that the answer can do without. */
+  /** Sources that the answer can do without, besides those that it could do without when it was recorded. */
   readonly optional?: ReadonlyArray<string> | undefined
   /** Sources that get a second call when the first has taken this long, in milliseconds, or has failed. */
   readonly hedges?: Readonly<Record<string, number>> | undefined
-}
-
-/**
- * A share of the aggregations, between 0 and 1, with the interval in which it lies with 95 % confidence.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Share {
-  readonly share: number
-  readonly low: number
-  readonly high: number
 }
 
 /**
@@ -52,36 +53,40 @@ export interface Estimate {
   readonly p50: number
   readonly p95: number
   readonly p99: number
-  /** Second calls, as a share of the calls of that source. */
+  /** Where they lie with 95 % confidence; `high` is `Infinity` when there are too few to say, and no deadline. */
+  readonly intervals: Readonly<Record<"p50" | "p95" | "p99", Interval>>
+  /** Second calls, as a share of the aggregations that ask that source. */
   readonly extraLoad: Readonly<Record<string, number>>
   /** How often the answer waited for this source last. */
   readonly criticalPath: Readonly<Record<string, number>>
-  /** The share of aggregations for which the recording cannot tell: all their sources that were cut off then, are later now. */
+  /**
+   * The share of aggregations for which the recording cannot tell: a source was cut off that had by then taken as
+   * long as any that ended. Such a source counts as one that never ends.
+   */
   readonly unknown: number
 }
 
-/** How one source ended in one aggregation: `cut` is one that was stopped, so that only a lower bound is known. */
-interface Seen {
-  readonly took: number
-  readonly ending: "ok" | "failed" | "cut"
-}
-
-const most = 20_000
+const mostRows = 20_000
+const mostCells = 200_000
 
 /**
- * What receipts tell of their sources. Memory is constant: of more than 20,000 receipts it keeps a fair sample. Whole
- * aggregations are kept, so that sources that are slow together stay so.
+ * What receipts tell of their sources. Memory is constant: of more than 20,000 receipts it keeps a fair sample, and of
+ * fewer where they have more than ten sources. Whole aggregations are kept, so that what is slow together stays so.
+ *
+ * All receipts should be of one aggregation, by `gather`, `collect` or `stream`.
  *
  * @since 0.1.0
  * @category models
  */
 export class Observations {
-  private readonly kept: Reservoir<Readonly<Record<string, Seen>>>
+  private readonly kept: Reservoir<Row>
   private readonly names = new Set<string>()
-  private latencies: Readonly<Record<string, Latencies>> | undefined
+  private readonly sometimesOptional = new Set<string>()
+  private readonly range = { low: Infinity, high: 0 }
+  private surveyed: ReadonlyMap<string, Latencies> | undefined
 
   constructor(readonly seed = 1) {
-    this.kept = new Reservoir(most, seed)
+    this.kept = new Reservoir(mostRows, seed)
   }
 
   /** How many receipts have been added. */
@@ -89,26 +94,51 @@ export class Observations {
     return this.kept.count
   }
 
+  /** How many of them are kept, and played. */
+  get sampled(): number {
+    return this.kept.items.length
+  }
+
   /** The sources seen, in the order in which they came up. */
   get sources(): ReadonlyArray<string> {
     return Array.from(this.names)
   }
 
-  add(receipt: Receipt): void {
-    this.latencies = undefined
-    const row: Record<string, Seen> = {}
-    for (const { end, error, name, outcome, start } of receipt.sources) {
-      this.names.add(name)
-      const took = start === null || end === null ? 0 : end - start
-      // One with an error has failed, as far as the answer is concerned, also by its own limit.
-      row[name] = { took, ending: outcome === "succeeded" ? "ok" : error === null ? "cut" : "failed" }
-    }
-    this.kept.add(row)
+  /** How many sources were seen. */
+  get width(): number {
+    return this.names.size
   }
 
-  /** The latency below which this share of a source's successful calls lies. */
-  percentile(source: string, share: number): number {
-    const took = this.kept.items.flatMap((row) => (row[source]?.ending === "ok" ? [row[source].took] : []))
+  /** The sources that an answer could do without. */
+  get optional(): ReadonlyArray<string> {
+    return Array.from(this.sometimesOptional)
+  }
+
+  /** The shortest and the longest deadline seen; `Infinity` for none. */
+  get deadlines(): Interval {
+    return { ...this.range }
+  }
+
+  add(receipt: Receipt): void {
+    this.surveyed = undefined
+    for (const { name, required } of receipt.sources) {
+      this.names.add(name)
+      if (!required) this.sometimesOptional.add(name)
+    }
+    const deadline = receipt.deadline ?? Infinity
+    this.range.low = Math.min(this.range.low, deadline)
+    this.range.high = Math.max(this.range.high, deadline)
+    this.kept.shrink(Math.max(1, Math.floor(mostCells / Math.max(1, this.names.size))))
+    this.kept.add(rowOf(receipt))
+  }
+
+  /** The latency below which this share of a source's successful calls lies; `undefined` when it never succeeded. */
+  percentile(source: string, share: number): number | undefined {
+    const took = this.kept.items.flatMap(({ sources }) => {
+      const seen = sources.get(source)
+      return seen?.ending === "ok" ? [seen.took] : []
+    })
+    if (took.length === 0) return undefined
     return percentile(
       took.sort((a, b) => a - b),
       share
@@ -117,141 +147,74 @@ export class Observations {
 
   /** Plays every aggregation kept under another setting. */
   estimate(setting: Setting): Estimate {
-    const latencies = (this.latencies ??= this.survey())
-    const draw = random(this.seed)
-    return summary(
-      this.kept.items.map((row) => play(row, setting, latencies, draw)),
-      this.sources,
-      setting
-    )
+    const asked = (name: string) => this.kept.items.filter(({ sources }) => sources.has(name)).length
+    return summary(this.play(setting), this.sources, { deadline: this.range.high, ...setting }, asked)
   }
 
   /** The shortest deadline under which this share of the answers is complete; `Infinity` when none is long enough. */
   deadlineFor(share: number, setting: Omit<Setting, "deadline">): number {
-    const latencies = (this.latencies ??= this.survey())
+    return this.deadlinesFor(share, setting).complete.value
+  }
+
+  /** The same, and the shortest under which this share is an answer at all, complete or partial. */
+  deadlinesFor(
+    share: number,
+    setting: Omit<Setting, "deadline">
+  ): { readonly complete: Quantile; readonly answered: Quantile } {
+    const answers = this.play({ ...setting, deadline: Infinity })
+    const by = (time: (answer: Played) => number) =>
+      quantile(
+        answers.map(time).sort((a, b) => a - b),
+        share
+      )
+    return { complete: by((answer) => answer.completeBy), answered: by((answer) => answer.answeredBy) }
+  }
+
+  private play({ deadline, hedges = {}, optional = [] }: Setting): ReadonlyArray<Played> {
+    const latencies = (this.surveyed ??= this.survey())
+    const plan: Plan = { deadline, optional: new Set(optional), hedges: new Map(Object.entries(hedges)) }
     const draw = random(this.seed)
-    const answers = this.kept.items.map((row) => play(row, setting, latencies, draw))
-    const times = answers.map((answer) => (answer.ending === "complete" ? answer.at : Infinity)).sort((a, b) => a - b)
-    return percentile(times, share)
+    return this.kept.items.map((row) => play(row, plan, latencies, draw))
   }
 
   private survey() {
-    return Object.fromEntries(
-      this.sources.map((name) => [
-        name,
-        new Latencies(this.kept.items.flatMap((row) => (row[name] ? [row[name]] : [])))
-      ])
-    )
+    const calls = new Map<string, Array<Seen>>(this.sources.map((name) => [name, []]))
+    for (const { sources } of this.kept.items) for (const [name, seen] of sources) calls.get(name)!.push(seen)
+    return new Map(Array.from(calls, ([name, seen]) => [name, new Latencies(seen)]))
   }
-}
-
-interface Played {
-  readonly ending: "complete" | "partial" | "failed" | "late"
-  readonly at: number
-  readonly last: string | undefined
-  readonly hedged: ReadonlyArray<string>
-  readonly unknown: boolean
-}
-
-/** The same aggregation under another setting. */
-const play = (
-  row: Readonly<Record<string, Seen>>,
-  { deadline = Infinity, hedges = {}, optional = [] }: Setting,
-  latencies: Readonly<Record<string, Latencies>>,
-  draw: () => number
-): Played => {
-  const hedged: Array<string> = []
-  let unknown = false
-  const ends = Object.entries(row).map(([name, seen]) => {
-    const first = completed(seen, latencies[name]!, deadline, draw)
-    unknown ||= first.took === Infinity && seen.took < deadline
-    const delay = hedges[name]
-    if (delay === undefined || (first.ok && first.took <= delay)) return { name, ...first }
-    const from = Math.min(delay, first.took)
-    if (from >= deadline) return { name, ...first }
-    hedged.push(name)
-    return { name, ...sooner(first, from, latencies[name]!.draw(draw())) }
-  })
-
-  const required = ends.filter(({ name }) => !optional.includes(name))
-  const failures = required.filter(({ ok, took }) => !ok && took < deadline)
-  const late = required.filter(({ took }) => took >= deadline)
-  const answer = (ending: Played["ending"], at: number, last: { readonly name: string } | undefined) => ({
-    ending,
-    at,
-    last: last?.name,
-    hedged,
-    unknown
-  })
-  if (failures.length > 0) {
-    const first = failures.reduce((a, b) => (b.took < a.took ? b : a))
-    return answer("failed", first.took, first)
-  }
-  if (late.length > 0) return answer("late", deadline, late[0])
-  const slowest = ends.reduce<(typeof ends)[number] | undefined>(
-    (a, b) => (a === undefined || b.took > a.took ? b : a),
-    undefined
-  )
-  const complete = ends.every(({ ok, took }) => ok && took < deadline)
-  return answer(complete ? "complete" : "partial", Math.min(deadline, slowest?.took ?? 0), slowest)
-}
-
-/** How a call would have ended had it not been cut off; what is later than the deadline need not be known. */
-const completed = (seen: Seen, latencies: Latencies, deadline: number, draw: () => number): Draw => {
-  if (seen.ending !== "cut") return { took: seen.took, ok: seen.ending === "ok" }
-  return seen.took >= deadline ? { took: Infinity, ok: false } : latencies.drawBeyond(seen.took, draw())
-}
-
-/** The first success of two calls, the second started at `from`; when both fail, the later failure. */
-const sooner = (first: Draw, from: number, second: Draw): Draw => {
-  const took = from + second.took
-  if (first.ok && second.ok) return { took: Math.min(first.took, took), ok: true }
-  if (first.ok || second.ok) return { took: first.ok ? first.took : took, ok: true }
-  return { took: Math.max(first.took, took), ok: false }
 }
 
 const summary = (
   answers: ReadonlyArray<Played>,
   sources: ReadonlyArray<string>,
-  { hedges = {} }: Setting
+  { deadline = Infinity, hedges = {} }: Setting,
+  asked: (source: string) => number
 ): Estimate => {
   const count = answers.length
-  const share = (test: (answer: Played) => boolean) => (count === 0 ? 0 : answers.filter(test).length / count)
+  const share = (test: (answer: Played) => boolean, of = count) => (of === 0 ? 0 : answers.filter(test).length / of)
   const ending = (is: Played["ending"]) =>
     wilson(
       share((answer) => answer.ending === is),
       count
     )
   const times = answers.map((answer) => answer.at).sort((a, b) => a - b)
+  const [p50, p95, p99] = [quantile(times, 0.5), quantile(times, 0.95), quantile(times, 0.99)]
+  // However few they are, none leaves after its deadline.
+  const bounds = ({ high, low }: Interval): Interval => ({ low, high: Math.min(high, deadline) })
   return {
     aggregations: count,
     complete: ending("complete"),
     partial: ending("partial"),
     failed: ending("failed"),
     late: ending("late"),
-    p50: percentile(times, 0.5),
-    p95: percentile(times, 0.95),
-    p99: percentile(times, 0.99),
+    p50: p50.value,
+    p95: p95.value,
+    p99: p99.value,
+    intervals: { p50: bounds(p50), p95: bounds(p95), p99: bounds(p99) },
     extraLoad: Object.fromEntries(
-      Object.keys(hedges).map((name) => [name, share(({ hedged }) => hedged.includes(name))])
+      Object.keys(hedges).map((name) => [name, share(({ hedged }) => hedged.includes(name), asked(name))])
     ),
     criticalPath: Object.fromEntries(sources.map((name) => [name, share(({ last }) => last === name)])),
     unknown: share((answer) => answer.unknown)
   }
-}
-
-/**
- * The interval in which a share lies with 95 % confidence.
- *
- * @see E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927
- * @since 0.1.0
- * @category statistics
- */
-export const wilson = (share: number, count: number): Share => {
-  if (count === 0) return { share, low: 0, high: 1 }
-  const z = 1.96
-  const middle = share + (z * z) / (2 * count)
-  const spread = z * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count))
-  const scale = 1 + (z * z) / count
-  return { share, low: Math.max(0, (middle - spread) / scale), high: Math.min(1, (middle + spread) / scale) }
 }

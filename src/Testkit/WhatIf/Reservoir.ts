@@ -33,10 +33,21 @@ export class Reservoir<A> {
   private readonly random: () => number
 
   constructor(
-    readonly size: number,
+    private size: number,
     seed: number
   ) {
     this.random = random(seed)
+  }
+
+  /** Keeps no more than this many from now on; which of those kept go is left to chance. */
+  shrink(size: number): void {
+    if (size >= this.size) return
+    this.size = size
+    while (this.items.length > size) {
+      const place = Math.floor(this.random() * this.items.length)
+      const last = this.items.pop()!
+      if (place < this.items.length) this.items[place] = last
+    }
   }
 
   add(item: A): void {
