@@ -7,12 +7,16 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import type { FileSystem, Path, Terminal } from "@effect/platform"
 import { Effect, HashMap, Option } from "effect"
 import * as Arguments from "./Cli/Arguments.ts"
+import * as Check from "./Cli/Check.ts"
 import * as Dashboard from "./Cli/Dashboard.ts"
 import type { Drivers } from "./Cli/Drivers.ts"
+import * as Explain from "./Cli/Explain.ts"
 import { badInput } from "./Cli/Failed.ts"
 import * as Help from "./Cli/Help.ts"
 import * as Logging from "./Cli/Logging.ts"
 import { printable, Screen } from "./Cli/Screen.ts"
+import * as Search from "./Cli/Search.ts"
+import * as Serve from "./Cli/Serve.ts"
 
 export {
   /** @since 0.1.0 */
@@ -24,11 +28,24 @@ export {
   /** @since 0.1.0 */
   Screen
 } from "./Cli/Screen.ts"
+export {
+  /** @since 0.1.0 */
+  Signals
+} from "./Cli/Signals.ts"
 
 /** What runs when no command is named. Its flags are the root's as well, for the completion scripts. */
 const fallback = "dashboard"
 
-const root = Command.make("muster", Dashboard.flags).pipe(Command.withSubcommands([Dashboard.command]))
+const root = Command.make("muster", Dashboard.flags).pipe(
+  Command.withSubcommands([
+    Dashboard.command,
+    Search.command,
+    Explain.command,
+    Check.command,
+    Check.schema,
+    Serve.command
+  ])
+)
 
 const commands = Command.getSubcommands(root)
 

@@ -21,26 +21,39 @@ const drivers = Layer.succeed(Cli.Drivers, {
         Effect.promise(() => import("./Source/Http.ts")),
         (Http) => Layer.provide(Demo.UserServices.layer(urls, Http.json), Http.layer())
       )
+    ),
+  services: Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("./Source/Drivers.ts")),
+      ({ layer }) => layer
     )
+  )
 })
 
 const screen = Cli.fromProcess(process)
 const { version }: { version: string } = createRequire(import.meta.url)("../package.json")
 
 let signal: NodeJS.Signals | undefined
-// Heard once: a second signal ends the process at once, as it does without a listener.
+let again: (() => void) | undefined
+let orderly = false
+// Heard once: a second signal ends the process at once, as it does without a listener. A command that expects signals
+// hears the second too, and then it is the third.
 const heard = (name: NodeJS.Signals) => {
+  orderly = signal === undefined && again !== undefined
+  if (signal !== undefined || again === undefined) process.off("SIGINT", heard).off("SIGTERM", heard)
+  if (signal !== undefined) again?.()
   signal = name
-  process.off("SIGINT", heard).off("SIGTERM", heard)
 }
 process.on("SIGINT", heard).on("SIGTERM", heard)
+const signals = { expect: (call: () => void) => void (again = call) }
 
 let code: Cli.ExitCode = 1
 
 /** 130 and 143 are what a shell makes of SIGINT and SIGTERM. */
 const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isFailure(exit) && (signal === undefined || !Cause.isInterruptedOnly(exit.cause)))
-    screen.err(`muster: this should not have happened\n${Cause.pretty(exit.cause)}`)
+  const expected = Exit.isSuccess(exit) || (signal !== undefined && Cause.isInterruptedOnly(exit.cause))
+  if (!expected) screen.err(`muster: this should not have happened\n${Cause.pretty(exit.cause)}`)
+  if (orderly && expected) return 0
   if (signal !== undefined) return signal === "SIGINT" ? 130 : 143
   return code
 }
@@ -49,6 +62,7 @@ Cli.run(process.argv.slice(2), version).pipe(
   Effect.map((exitCode) => (code = exitCode)),
   Effect.provide(drivers),
   Effect.provideService(Cli.Screen, screen),
+  Effect.provideService(Cli.Signals, signals),
   Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
   NodeRuntime.runMain({
     disableErrorReporting: true,

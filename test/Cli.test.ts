@@ -1,47 +1,11 @@
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { assert, describe, it } from "@effect/vitest"
-import { Array, ConfigProvider, Effect, Exit, Layer } from "effect"
+import { Array, Effect, Exit, Layer } from "effect"
 import { execFileSync } from "node:child_process"
-import * as Cli from "../src/Cli.ts"
 import * as Dashboard from "../src/Cli/Dashboard.ts"
 import * as Demo from "../src/Demo.ts"
-import * as Http from "../src/Source/Http.ts"
 import { SourceUnavailable } from "../src/Source.ts"
 import * as Testkit from "../src/Testkit.ts"
-
-interface Options {
-  readonly columns?: number
-  readonly color?: boolean
-  readonly env?: Readonly<Record<string, string>>
-  readonly users?: (urls: Demo.Urls) => Layer.Layer<Demo.UserServices>
-}
-
-const overHttp = (urls: Demo.Urls) => Layer.provide(Demo.UserServices.layer(urls, Http.json), Http.layer())
-
-/** Runs a command line in this process and gives what it did to the screen. */
-const typed = (
-  line: string | ReadonlyArray<string>,
-  { color = false, columns, env = {}, users = overHttp }: Options = {}
-) => {
-  const out: globalThis.Array<string> = []
-  const err: globalThis.Array<string> = []
-  const args = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line
-  const screen = {
-    out: (line: string) => void out.push(line),
-    err: (line: string) => void err.push(line),
-    columns,
-    color
-  }
-  return Cli.run(args, "1.2.3").pipe(
-    Effect.map((exitCode) => ({ exitCode, out, err })),
-    Effect.provideService(Cli.Screen, screen),
-    Effect.provideService(Cli.Drivers, { users }),
-    Effect.provide(Layer.mergeAll(FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)),
-    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env))))
-  )
-}
+import { type Options, typed } from "./Cli/Typed.ts"
 
 const alice = { id: "1", name: "Alice" }
 const orders = Array.makeBy(5, (index) => ({ id: `${index}`, item: "lamp" }))
@@ -302,18 +266,26 @@ describe("muster, the environment", () => {
 describe("muster, bad input", () => {
   const table: ReadonlyArray<readonly [line: string | ReadonlyArray<string>, message: string]> = [
     ["dashbord", `there is no command "dashbord"; did you mean dashboard?`],
-    ["frobnicate", `there is no command "frobnicate"; there are: dashboard`],
-    [[""], `there is no command ""; there are: dashboard`],
     ["--dedline 1s", `there is no flag "--dedline"; did you mean --deadline?`],
     ["--dedline=1s", `there is no flag "--dedline"; did you mean --deadline?`],
     ["dashboard --frobnicate", `there is no flag "--frobnicate"; see muster dashboard --help`],
-    ["-x", `there is no flag "-x"; did you mean -h?`],
+    ["-x", `there is no flag "-x"; see muster dashboard --help`],
     ["--wizard", `there is no flag "--wizard"; see muster dashboard --help`],
     ["--deadline", "--deadline needs a value"],
     ["--id --json", "--id needs a value"],
     ["--json=yes", "--json takes no value"],
     ["--json --json", "--json is given twice"],
     ["--id 1 --id=2", "--id is given twice"],
+    ["dashboard --record=", `--record must be the path of a file, but it is ""`],
+    ["dashboard --record -", `--record must be the path of a file, but it is "-"`],
+    ["explain", "<file> is missing; see muster explain --help"],
+    ["explain --json", "<file> is missing; see muster explain --help"],
+    ["explain a b", `there is no use for "b"`],
+    ["explain a -- b", `there is no use for "b"`],
+    ["explian a", `there is no command "explian"; did you mean explain?`],
+    ["explain a --wanted 1% --wanted 2%", "--wanted is given twice"],
+    ["explain a --optional=", "--optional needs a value"],
+    ["explain a --optional orders,", `--optional must be the name of a source, but it is ""`],
     ["dashboard extra", `there is no use for "extra"`],
     ["--json extra", `there is no use for "extra"`],
     ["--id 1 dashboard", `there is no use for "dashboard"`],
@@ -365,6 +337,16 @@ describe("muster, bad input", () => {
     )
   }
 
+  it.effect("what is like no command is told which there are", () =>
+    Effect.gen(function* () {
+      for (const line of [["frobnicate"], [""]]) {
+        const { err, exitCode } = yield* typed(line)
+        assert.deepStrictEqual([exitCode, err.length], [2, 1])
+        assert.match(err[0]!, /^muster: there is no command ".*"; there are: .*dashboard.*, explain/)
+      }
+    })
+  )
+
   it.effect("what is typed cannot move the cursor", () =>
     Effect.gen(function* () {
       for (const line of [
@@ -398,7 +380,7 @@ describe("muster, help", () => {
 
   it.effect("--help tells of the commands, the environment and the exit codes, in 80 columns", () =>
     Effect.gen(function* () {
-      for (const line of ["--help", "-h"]) {
+      for (const line of ["--help", "-h", "help"]) {
         const { err, exitCode, out } = yield* typed(line, { env: { LOG_LEVEL: "loud" } })
         const text = out.join("\n")
 
@@ -412,7 +394,13 @@ describe("muster, help", () => {
 
   it.effect("the help of a command tells of each of its flags, once", () =>
     Effect.gen(function* () {
-      for (const line of ["dashboard --help", "dashboard --json -h", "--json --help", "dashboard --help --nonsense"]) {
+      for (const line of [
+        "dashboard --help",
+        "help dashboard",
+        "dashboard --json -h",
+        "--json --help",
+        "dashboard --help --nonsense"
+      ]) {
         const { exitCode, out } = yield* typed(line)
         const rows = out.join("\n").split("\n")
 

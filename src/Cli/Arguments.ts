@@ -50,7 +50,7 @@ export const everywhere: ReadonlyMap<string, boolean> = new Map([
 
 /**
  * Reads what was typed after the name of the program. When it does not begin with the name of a command, it is for the
- * command called `fallback`.
+ * command called `fallback`; `help explain` is `explain --help`.
  *
  * @since 0.1.0
  * @category parsing
@@ -61,6 +61,7 @@ export const read = (
   fallback: string
 ): Effect.Effect<Wanted, Failed> =>
   Effect.gen(function* () {
+    if (args[0] === "help") return yield* read([...args.slice(1), "--help"], commands, fallback)
     const named = args[0] !== undefined && !args[0].startsWith("-")
     const name = named ? args[0]! : fallback
     const command = Option.getOrUndefined(HashMap.get(commands, name))
@@ -70,42 +71,46 @@ export const read = (
     if (asksFor(rest, "--help", "-h")) return { _tag: "Help", command: named || rest.length > 1 ? name : undefined }
     if (asksFor(rest, "--version")) return { _tag: "Version" }
 
-    const usage = CommandDescriptor.getUsage(command)
-    const flags = new Map([...flagsOf(usage), ...everywhere])
+    const known = namesOf(CommandDescriptor.getUsage(command))
+    const flags = new Map(known.filter(({ name }) => name.startsWith("-")).map((flag) => [flag.name, flag]))
+    for (const [name, takesValue] of everywhere) flags.set(name, { name, takesValue, ...once })
+    const places = known.filter(({ name }) => name.startsWith("<"))
     const passed: Array<string> = [name]
+    const words: Array<string> = []
     const seen = new Map<string, string>()
     for (let at = 0; at < rest.length; at++) {
       const argument = rest[at]!
-      const forced = argument === "--" ? rest.slice(at + 1) : []
-      const [word] = argument === "--" ? forced : /^-[^\d]/.test(argument) ? [] : [argument]
-      if (word !== undefined && !takesArguments(usage)) return yield* badInput(`there is no use for ${quoted(word)}`)
-      if (argument === "--") {
-        passed.push(argument, ...forced)
-        break
-      }
-      if (word !== undefined) {
-        passed.push(word)
+      const forced = argument === "--" ? rest.slice(at + 1) : /^-[^\d]/.test(argument) ? undefined : [argument]
+      if (forced !== undefined) {
+        words.push(...forced)
+        const more = words[places.length]
+        if (more !== undefined) return yield* badInput(`there is no use for ${quoted(more)}`)
+        if (argument === "--") break
         continue
       }
-      const [flag = "", ...texts] = argument.split("=")
-      const takesValue = flags.get(flag)
-      if (takesValue === undefined)
-        return yield* unknown("flag", flag, Array.from(flags.keys()), `see muster ${name} --help`)
-      if (seen.has(flag)) return yield* badInput(`${flag} is given twice`)
-      if (!takesValue && texts.length > 0) return yield* badInput(`${flag} takes no value`)
+      const [word = "", ...texts] = argument.split("=")
+      const flag = flags.get(word)
+      if (flag === undefined) return yield* unknown("flag", word, Array.from(flags.keys()), `see muster ${name} --help`)
+      if (seen.has(word) && !flag.repeats) return yield* badInput(`${word} is given twice`)
+      if (!flag.takesValue && texts.length > 0) return yield* badInput(`${word} takes no value`)
       const next = rest[at + 1]
-      if (takesValue && texts.length === 0 && (next === undefined || flags.has(next.split("=")[0]!)))
-        return yield* badInput(`${flag} needs a value`)
-      const value = !takesValue ? "" : texts.length > 0 ? texts.join("=") : rest[++at]!
-      seen.set(flag, value)
-      if (!everywhere.has(flag)) passed.push(flag, ...(takesValue ? [value] : []))
+      if (flag.takesValue && texts.length === 0 && (next === undefined || flags.has(next.split("=")[0]!)))
+        return yield* badInput(`${word} needs a value`)
+      const value = !flag.takesValue ? "" : texts.length > 0 ? texts.join("=") : rest[++at]!
+      // `@effect/cli` drops an empty value of a flag that repeats.
+      if (flag.repeats && value === "") return yield* badInput(`${word} needs a value`)
+      seen.set(word, value)
+      if (!everywhere.has(word)) passed.push(word, ...(flag.takesValue ? [value] : []))
     }
     const shell = seen.get("--completions")
     if (shell !== undefined) return yield* completions(shell)
+    const missing = places[words.length]
+    if (missing !== undefined && !missing.optional)
+      return yield* badInput(`${missing.name} is missing; see muster ${name} --help`)
     const level = seen.get("--log-level")
     return {
       _tag: "Run",
-      args: passed,
+      args: words.length === 0 ? passed : [...passed, "--", ...words],
       level: level === undefined ? undefined : yield* readLevel("--log-level", level)
     }
   })
@@ -122,14 +127,25 @@ const completions = (text: string): Effect.Effect<Wanted, Failed> => {
     : Effect.succeed({ _tag: "Completions", shell })
 }
 
-/** The names in a usage, by whether they take a value: of flags, of the command itself, and of its arguments. */
-const namesOf = (usage: Usage.Usage): ReadonlyArray<readonly [name: string, takesValue: boolean]> => {
+/** A name in a usage: of a flag, of the command itself, or of one of its arguments, such as `<file>`. */
+interface Name {
+  readonly name: string
+  readonly takesValue: boolean
+  readonly optional: boolean
+  /** It may be given more than once. */
+  readonly repeats: boolean
+}
+
+const once = { optional: false, repeats: false }
+
+const namesOf = (usage: Usage.Usage): ReadonlyArray<Name> => {
   switch (usage._tag) {
     case "Named":
-      return usage.names.map((name) => [name, Option.isSome(usage.acceptedValues)] as const)
+      return usage.names.map((name) => ({ name, takesValue: Option.isSome(usage.acceptedValues), ...once }))
     case "Optional":
+      return namesOf(usage.usage).map((name) => ({ ...name, optional: true }))
     case "Repeated":
-      return namesOf(usage.usage)
+      return namesOf(usage.usage).map((name) => ({ ...name, repeats: true }))
     case "Alternation":
     case "Concat":
       return [...namesOf(usage.left), ...namesOf(usage.right)]
@@ -138,16 +154,19 @@ const namesOf = (usage: Usage.Usage): ReadonlyArray<readonly [name: string, take
   }
 }
 
-const flagsOf = (usage: Usage.Usage) => namesOf(usage).filter(([name]) => name.startsWith("-"))
-
-const takesArguments = (usage: Usage.Usage) => namesOf(usage).some(([name]) => name.startsWith("<"))
-
 const quoted = (text: string) => JSON.stringify(text.slice(0, 100))
 
-const unknown = (kind: string, given: string, all: ReadonlyArray<string>, otherwise: string): Failed => {
+/**
+ * What was given is none of those that there are: says which one may have been meant, or what `otherwise` says.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const unknown = (kind: string, given: string, all: ReadonlyArray<string>, otherwise: string): Failed => {
   const near = all
-    .map((name) => [distance(given.slice(0, 100), name), name] as const)
-    .filter(([steps, name]) => steps <= Math.max(1, Math.floor(name.length / 3)))
+    .map((name) => [distance(given.slice(0, 100), name.slice(0, 100)), name] as const)
+    // Names of one letter are all alike.
+    .filter(([steps, name]) => steps <= name.length / 3 || (steps === 1 && name.length > 2))
     .toSorted(([a], [b]) => a - b)
   const hint = near[0] === undefined ? otherwise : `did you mean ${near[0][1]}?`
   return badInput(`there is no ${kind} ${quoted(given)}; ${hint}`)

@@ -4,15 +4,18 @@
  * @since 0.1.0
  */
 import { Command } from "@effect/cli"
-import { Cause, Effect, Either, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cause, Effect, Either, Exit, Fiber, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Aggregator, type SourceFailed } from "../Aggregator.ts"
 import { environment } from "../Aggregator/Environment.ts"
+import * as Cleanup from "../Cleanup.ts"
 import * as Demo from "../Demo.ts"
 import { describe, type Receipt } from "../Receipt.ts"
 import type { SourceError } from "../Source.ts"
 import { Drivers } from "./Drivers.ts"
 import { badConfig, badInput, type Failed, noAnswer } from "./Failed.ts"
 import * as Flags from "./Flags.ts"
+import * as Logging from "./Logging.ts"
+import * as Record from "./Record.ts"
 import { printable, Screen } from "./Screen.ts"
 import * as Waterfall from "./Waterfall.ts"
 
@@ -38,6 +41,12 @@ export const flags = {
   ordersFail: Flags.given("orders-fail", "the demo's order service fails"),
   profileUrl: Flags.baseUrl("profile-url", `asks <url>/profile/<id>, not the demo: { "id", "name" }`),
   ordersUrl: Flags.baseUrl("orders-url", `asks <url>/orders/<id>, not the demo: [{ "id", "item" }, ...]`),
+  record: Flags.parsed("record", {
+    kind: "file",
+    about: "appends the receipt to this file, as one line for muster explain",
+    expected: "the path of a file",
+    parse: (text) => (text === "" || text === "-" ? undefined : text)
+  }),
   json: Flags.given("json", "prints the answer and the receipt as one line of JSON")
 }
 
@@ -58,14 +67,19 @@ const run = (given: Given) =>
     const options = yield* Effect.mapError(environment, badConfig)
     const deadline = Option.getOrElse(given.deadline, () => options.deadline ?? defaultDeadline)
     const urls = yield* locate(given).pipe(Effect.catchTag("ServiceNotStarted", (error) => noAnswer(error.message)))
+    const append = Option.isSome(given.record) ? yield* Record.open(given.record.value) : undefined
     const { users } = yield* Drivers
     const layer = Demo.UserAggregator.layer.pipe(
       Layer.provideMerge(Aggregator.layer({ ...options, deadline })),
       Layer.provide(users(urls))
     )
-    const { exit, receipt } = yield* Effect.provide(ask(Option.getOrElse(given.id, () => "1")), layer)
+    const id = Option.getOrElse(given.id, () => "1")
+    const { exit, receipt } = yield* Effect.provide(ask(id, append), layer)
     yield* show(given, { exit, receipt })
-    if (Exit.isFailure(exit)) return yield* failure(exit.cause)
+    const recorded = append === undefined || receipt === undefined ? Effect.void : append(receipt)
+    if (Exit.isSuccess(exit)) return yield* recorded
+    yield* Effect.catchAll(recorded, ({ message }) => Logging.sayFailure(message))
+    return yield* failure(exit.cause)
   })
 
 interface Asked {
@@ -73,16 +87,29 @@ interface Asked {
   readonly receipt: Receipt | undefined
 }
 
-/** Asks for the user. The receipt follows the answer once what was cancelled has cleaned up: it is not waited for long. */
-const ask = (id: string): Effect.Effect<Asked, never, Demo.UserAggregator | Aggregator> =>
+/**
+ * Asks for the user. The receipt follows the answer once what was cancelled has cleaned up: it is waited for as long as
+ * the aggregator waits when it is recorded, else not for long.
+ */
+const ask = (
+  id: string,
+  append: Record.Append | undefined
+): Effect.Effect<Asked, never, Demo.UserAggregator | Aggregator | Scope.Scope> =>
   Effect.gen(function* () {
     const users = yield* Demo.UserAggregator
-    const receipts = yield* Effect.fork(Stream.runHead(Aggregator.receipts))
+    const receipts = yield* Effect.forkScoped(Stream.runHead(Aggregator.receipts))
     // It subscribes before it is this fiber's turn again.
     yield* Effect.yieldNow()
-    const exit = yield* Effect.exit(users.aggregate(id))
-    const published = yield* Effect.timeoutOption(Fiber.join(receipts), "1 second")
-    return { exit, receipt: Option.getOrUndefined(Option.flatten(published)) ?? receiptOf(exit) }
+    const published = Effect.interruptible(Fiber.join(receipts)).pipe(
+      Effect.timeoutOption(append === undefined ? "1 second" : Cleanup.defaultCloseTimeout),
+      Effect.flatMap(Option.flatten)
+    )
+    const exit = yield* users.aggregate(id).pipe(
+      // Nobody is left to be told of the answer; the recording is.
+      Effect.onInterrupt(() => (append === undefined ? Effect.void : Effect.ignore(Effect.flatMap(published, append)))),
+      Effect.exit
+    )
+    return { exit, receipt: Option.getOrUndefined(yield* Effect.option(published)) ?? receiptOf(exit) }
   })
 
 const receiptOf = (exit: Asked["exit"]): Receipt | undefined =>

@@ -5,6 +5,7 @@
  */
 import { Context, type Layer } from "effect"
 import type * as Demo from "../Demo.ts"
+import type * as Source from "../Source.ts"
 
 /**
  * What `main` picks.
@@ -17,5 +18,7 @@ export class Drivers extends Context.Tag("effect-muster/Cli/Drivers")<
   {
     /** Asks the two services of the demo, or others at these URLs. */
     readonly users: (urls: Demo.Urls) => Layer.Layer<Demo.UserServices>
+    /** Asks the services of a file; a program without them serves no file. */
+    readonly services?: Layer.Layer<Source.Drivers> | undefined
   }
 >() {}

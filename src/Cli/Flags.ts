@@ -8,33 +8,55 @@ import { Effect, type Option } from "effect"
 import * as Options from "../Options.ts"
 
 /**
- * A flag whose text is read by `parse`; what gives `undefined` is refused, with what was expected and, unless it may hold
- * a secret, with what was given.
+ * How the text of a flag is read: what gives `undefined` is refused, with what was expected and, unless it may hold a
+ * secret, with what was given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spec<A> {
+  readonly kind: string
+  readonly about: string
+  readonly expected: string
+  readonly parse: (text: string) => A | undefined
+  readonly secret?: boolean
+}
+
+/**
+ * A flag that may be left out.
  *
  * @since 0.1.0
  * @category flags
  */
-export const parsed = <A>(
-  name: string,
-  spec: {
-    readonly kind: string
-    readonly about: string
-    readonly expected: string
-    readonly parse: (text: string) => A | undefined
-    readonly secret?: boolean
-  }
-): Flag.Options<Option.Option<A>> =>
-  Flag.text(name).pipe(
-    Flag.withPseudoName(spec.kind),
-    Flag.withDescription(spec.about),
-    Flag.mapEffect((text) => {
-      const value = spec.parse(text)
-      if (value !== undefined) return Effect.succeed(value)
-      const given = spec.secret === true ? "" : `, but it is ${JSON.stringify(text.slice(0, 100))}`
-      return Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${spec.expected}${given}`)))
-    }),
-    Flag.optional
+export const parsed = <A>(name: string, spec: Spec<A>): Flag.Options<Option.Option<A>> =>
+  text(name, spec).pipe(Flag.mapEffect(reading(name, spec)), Flag.optional)
+
+/**
+ * A flag that may be given several times, each time with one value or with several, separated by commas. What is given
+ * twice counts once.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const list = <A>(name: string, spec: Spec<A>): Flag.Options<ReadonlyArray<A>> =>
+  text(name, spec).pipe(
+    Flag.repeated,
+    Flag.mapEffect((texts) =>
+      Effect.forEach(new Set(texts.flatMap((text) => text.split(",")).map((text) => text.trim())), reading(name, spec))
+    )
   )
+
+const text = (name: string, { about, kind }: Spec<unknown>) =>
+  Flag.text(name).pipe(Flag.withPseudoName(kind), Flag.withDescription(about))
+
+const reading =
+  <A>(name: string, { expected, parse, secret }: Spec<A>) =>
+  (text: string): Effect.Effect<A, ValidationError.ValidationError> => {
+    const value = parse(text)
+    if (value !== undefined) return Effect.succeed(value)
+    const given = secret === true ? "" : `, but it is ${JSON.stringify(text.slice(0, 100))}`
+    return Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${expected}${given}`)))
+  }
 
 /**
  * A duration such as `500ms` or `2s`, in milliseconds.

@@ -66,11 +66,14 @@ export const about = (
  * @category getters
  */
 export const aboutCommand = (name: string, command: AnyCommand): ReadonlyArray<string> => {
-  const flags = definitions(CommandDescriptor.getHelp(command, config))
+  const all = definitions(CommandDescriptor.getHelp(command, config))
+  const places = all.filter(([name]) => name.startsWith("<"))
+  const usage = ["muster", name, ...places.map(([name]) => name), "[flags]"].join(" ")
   return [
     ...descriptionOf(command),
-    ...section("Usage", [[`muster ${name} [flags]`, ""]]),
-    ...section("Flags", [...flags, ...everywhere])
+    ...section("Usage", [[usage, ""]]),
+    ...(places.length > 0 ? section("Arguments", places) : []),
+    ...section("Flags", [...all.filter(([name]) => !name.startsWith("<")), ...everywhere])
   ]
 }
 
@@ -92,7 +95,9 @@ const flat = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
 
 /** What `@effect/cli` says of every flag of a kind says nothing of this one. */
 const isNoise = (text: string) =>
-  /^(A user-defined piece of text|A true or false value|This setting is optional)/.test(text)
+  /^(A user-defined piece of text|A true or false value|This setting is optional|This option may be repeated)/.test(
+    text
+  )
 
 const definitions = (doc: HelpDoc.HelpDoc): ReadonlyArray<readonly [string, string]> =>
   flat(doc).flatMap((part) =>

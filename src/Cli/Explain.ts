@@ -1,0 +1,146 @@
+/**
+ * `muster explain`: plays recorded aggregations under other settings.
+ *
+ * @since 0.1.0
+ */
+import { Args, Command, HelpDoc } from "@effect/cli"
+import { Effect, Option } from "effect"
+import * as Options from "../Options.ts"
+import type { Observations } from "../Testkit/WhatIf.ts"
+import { unknown } from "./Arguments.ts"
+import { toJson } from "./Explain/Json.ts"
+import * as Reading from "./Explain/Reading.ts"
+import * as Settings from "./Explain/Settings.ts"
+import * as Table from "./Explain/Table.ts"
+import { badInput, type Failed } from "./Failed.ts"
+import * as Flags from "./Flags.ts"
+import { printable, Screen } from "./Screen.ts"
+
+const defaultWanted = 0.99
+
+/**
+ * The flags of the command.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const flags = {
+  deadline: Flags.list("deadline", {
+    kind: "duration",
+    about: "tries this deadline",
+    expected: Options.expectedDuration,
+    parse: Settings.parseDeadline
+  }),
+  optional: Flags.list("optional", {
+    kind: "source",
+    about: "tries to do without this source",
+    expected: "the name of a source",
+    parse: (text) => (text === "" ? undefined : text)
+  }),
+  hedge: Flags.list("hedge", {
+    kind: "source@delay",
+    about: "tries a second call after its p95 (profile@p95) or a time (profile@200ms)",
+    expected: `a source and a percentile between p0 and p100, or a time, like "profile@p95" or "profile@200ms"`,
+    parse: Settings.parseHedge
+  }),
+  wanted: Flags.parsed("wanted", {
+    kind: "share",
+    about: "the share of the answers for which to find the deadline; default 99%",
+    expected: `a share between 0% and 100%, like "99%" or "0.99"`,
+    parse: Settings.parseShare
+  }),
+  aggregation: Flags.parsed("aggregation", {
+    kind: "name",
+    about: "only the aggregations of this name; default: a table for each name",
+    expected: "a name",
+    parse: (text) => text
+  }),
+  skipBad: Flags.given("skip-bad", "counts the lines that are no receipts, and goes on without them"),
+  json: Flags.given("json", "prints the same as one line of JSON; times in milliseconds")
+}
+
+const args = { file: Args.text({ name: "file" }).pipe(Args.withDescription(`receipts, one a line; "-" is stdin`)) }
+
+type Given = Command.Command.ParseConfig<typeof flags & typeof args>
+
+/**
+ * `muster explain FILE`. Prints what to expect of each setting.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const command = Command.make("explain", { ...flags, ...args }, (given) => run(given)).pipe(
+  Command.withDescription(
+    HelpDoc.blocks(
+      [
+        "Plays recorded receipts again: what if the deadline were shorter?",
+        "",
+        "Tries what was recorded, each setting that a flag names, and all of them together, once",
+        "for each deadline. A flag with ... may be given again, or hold a list with commas.",
+        "",
+        "A call that was cut off counts as one that takes longer; a second call takes as long as",
+        "the calls of its source do. It plays gather, collect and stream."
+      ].map((line) => HelpDoc.p(line))
+    )
+  )
+)
+
+const run = (given: Given): Effect.Effect<void, Failed, Screen> =>
+  Effect.gen(function* () {
+    const asked = { deadlines: given.deadline, optional: given.optional, hedges: given.hedge }
+    const many = Settings.howMany(asked)
+    if (many > Settings.most) return yield* badInput(`that makes ${many} settings; at most ${Settings.most} are tried`)
+    const aggregation = Option.getOrUndefined(given.aggregation)
+    const read = yield* Reading.read({ file: given.file, aggregation, skipBad: given.skipBad })
+    yield* checkSources(asked, read)
+    const wanted = Option.getOrElse(given.wanted, () => defaultWanted)
+    const explained = Array.from(read.aggregations, ([name, observations]) =>
+      explain(name, observations, asked, wanted)
+    )
+    const { out } = yield* Screen
+    if (given.json) return out(JSON.stringify(toJson(read, explained)))
+    explained.flatMap((one, index) => [...(index > 0 ? [""] : []), ...Table.render(one)]).forEach(out)
+    notes(read).forEach(out)
+  })
+
+const explain = (
+  aggregation: string,
+  observations: Observations,
+  asked: Settings.Asked,
+  wanted: number
+): Table.Explained => {
+  const { candidates, leftOut } = Settings.candidates(asked, observations)
+  const tried = candidates.map(({ label, setting }) => ({
+    label,
+    setting,
+    estimate: observations.estimate(setting),
+    needs: observations.deadlinesFor(wanted, setting)
+  }))
+  return { aggregation, observations, tried, wanted, leftOut }
+}
+
+/** What is asked for must be there in one of the aggregations. */
+const checkSources = (
+  { hedges, optional }: Settings.Asked,
+  { aggregations }: Reading.Read
+): Effect.Effect<void, Failed> => {
+  const all = Array.from(aggregations.values())
+  const names = Array.from(new Set(all.flatMap(({ sources }) => sources)))
+  const missing = [...optional, ...hedges.map(({ source }) => source)].find((name) => !names.includes(name))
+  if (missing !== undefined) {
+    const more = names.length > 20 ? `, and ${names.length - 20} more` : ""
+    return unknown("source", missing, names, `there are: ${names.slice(0, 20).join(", ")}${more}`)
+  }
+  const idle = hedges.find((hedge) => all.every((one) => Settings.delayOf(hedge, one) === undefined))
+  return idle === undefined
+    ? Effect.void
+    : badInput(`--hedge ${idle.text}: ${idle.source} never succeeded in the recording, and has no percentiles`)
+}
+
+const notes = ({ firstSkipped, leftOut, skipped }: Reading.Read): ReadonlyArray<string> => {
+  const others = Array.from(leftOut.values()).reduce((sum, number) => sum + number, 0)
+  return [
+    ...(skipped > 0 ? [`skipped: ${Table.counted(skipped, "line")}; the first is ${firstSkipped}`] : []),
+    ...(others > 0 ? [`left out: ${Table.counted(others, "receipt")} ${Reading.ofPolicies(leftOut)}`] : [])
+  ].map(printable)
+}

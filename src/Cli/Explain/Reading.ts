@@ -1,0 +1,158 @@
+/**
+ * Reads a recording, and keeps what is to be played of each aggregation in it.
+ *
+ * @since 0.1.0
+ */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Effect, Stream } from "effect"
+import { createReadStream } from "node:fs"
+import type { Receipt } from "../../Receipt.ts"
+import * as Recording from "../../Receipt/Recording.ts"
+import { Observations } from "../../Testkit/WhatIf.ts"
+import { unknown } from "../Arguments.ts"
+import { badInput, type Failed } from "../Failed.ts"
+import { why } from "../FileTrouble.ts"
+
+/**
+ * What to read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Wanted {
+  /** Its path; `-` is stdin. */
+  readonly file: string
+  /** Only the aggregations of this name. */
+  readonly aggregation: string | undefined
+  /** Whether lines that are no receipts are counted and passed over. */
+  readonly skipBad: boolean
+}
+
+/**
+ * What was read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Read {
+  /** By the name of the aggregation, in the order in which they came up. */
+  readonly aggregations: ReadonlyMap<string, Observations>
+  /** How many receipts are of policies that cannot be played, by policy. */
+  readonly leftOut: ReadonlyMap<string, number>
+  /** How many lines are no receipts, and what is wrong with the first. */
+  readonly skipped: number
+  readonly firstSkipped: string | undefined
+}
+
+/** Those whose answer follows from how each source ended. `gather` is called `failFast` in receipts. */
+const playable = new Set(["failFast", "collect", "stream"])
+
+const mostAggregations = 20
+const mostSources = 1_000
+const longestLine = 32 * 1024 * 1024
+const progressEvery = 250_000
+
+/**
+ * Reads a recording from its start to its end. Its length does not matter: memory is bounded.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = (wanted: Wanted): Effect.Effect<Read, Failed> =>
+  Effect.gen(function* () {
+    const aggregations = new Map<string, Observations>()
+    const leftOut = new Map<string, number>()
+    const others = new Set<string>()
+    const where = nameOf(wanted.file)
+    let lines = 0
+    let skipped = 0
+    let firstSkipped: string | undefined
+
+    const add = (receipt: Receipt): Effect.Effect<void, Failed> => {
+      const { aggregation, policy } = receipt
+      if (wanted.aggregation !== undefined && aggregation !== wanted.aggregation) {
+        if (others.size < mostAggregations) others.add(aggregation)
+        return Effect.void
+      }
+      if (!playable.has(policy)) {
+        leftOut.set(policy, (leftOut.get(policy) ?? 0) + 1)
+        return Effect.void
+      }
+      const observations = aggregations.get(aggregation) ?? new Observations()
+      if (aggregations.set(aggregation, observations).size > mostAggregations)
+        return badInput(`${where} has more than ${mostAggregations} aggregations; pick one with --aggregation`)
+      observations.add(receipt)
+      return observations.width > mostSources
+        ? badInput(`${where}: the sources of ${JSON.stringify(aggregation)} have more than ${mostSources} names`)
+        : Effect.void
+    }
+
+    yield* Stream.runForEach(Recording.lines(textOf(wanted.file)), (line) => {
+      lines += 1
+      if ("unreadable" in line) {
+        const { line: number, reason } = line.unreadable
+        if (!wanted.skipBad)
+          return badInput(`${where}: line ${number} is not a receipt: ${reason}; --skip-bad goes on without such lines`)
+        skipped += 1
+        firstSkipped ??= `line ${number}: ${reason}`
+        return Effect.void
+      }
+      const added = add(line.receipt)
+      return lines % progressEvery === 0 ? Effect.zipRight(Effect.logInfo(`${lines} receipts read`), added) : added
+    })
+
+    if (lines === 0) return yield* badInput(`${where} is empty: there is no receipt in it`)
+    if (aggregations.size === 0) return yield* nothing(wanted, { leftOut, others, firstSkipped })
+    return { aggregations, leftOut, skipped, firstSkipped }
+  })
+
+/**
+ * What a recording is called in messages.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const nameOf = (file: string): string => (file === "-" ? "stdin" : JSON.stringify(file))
+
+/** Why nothing is left to be played. */
+const nothing = (
+  { aggregation, file }: Wanted,
+  seen: Pick<Read, "leftOut" | "firstSkipped"> & { readonly others: ReadonlySet<string> }
+): Failed => {
+  const where = nameOf(file)
+  if (seen.leftOut.size > 0) return badInput(`${where} has only receipts ${ofPolicies(seen.leftOut)}`)
+  if (aggregation === undefined || seen.others.size === 0)
+    return badInput(`${where} has no receipt in it; the first line that is none is ${seen.firstSkipped}`)
+  const names = Array.from(seen.others)
+  return unknown("aggregation", aggregation, names, `there are: ${names.join(", ")}`)
+}
+
+/**
+ * Says which receipts cannot be played.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const ofPolicies = (leftOut: ReadonlyMap<string, number>): string =>
+  `of ${Array.from(leftOut.keys()).join(", ")}, whose answers do not follow from how each source ended`
+
+const textOf = (file: string): Stream.Stream<string, Failed> => {
+  const bytes = NodeStream.fromReadable<Failed, Uint8Array>(
+    () => (file === "-" ? process.stdin : createReadStream(file)),
+    (error) => badInput(`${nameOf(file)} cannot be read: ${why(error)}`),
+    { closeOnDone: file !== "-" }
+  )
+  return bytes.pipe(Stream.decodeText(), bounded(file))
+}
+
+/** A line is held whole, so that one without an end would take all memory. */
+const bounded =
+  (file: string) =>
+  <E>(text: Stream.Stream<string, E>): Stream.Stream<string, E | Failed> =>
+    Stream.mapAccumEffect(text, 0, (length, part) => {
+      const end = part.lastIndexOf("\n")
+      const left = end < 0 ? length + part.length : part.length - end - 1
+      return left > longestLine
+        ? badInput(`${nameOf(file)} has a line of more than ${longestLine / 1024 / 1024} MB: that is no receipt`)
+        : Effect.succeed([left, part] as const)
+    })
