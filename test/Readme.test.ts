@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import ts from "typescript"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -20,6 +20,12 @@ const snippets = Array.from(readme.matchAll(/```ts\n([^]*?)```(?:\n\n```text\n([
   return { code, isTest, name: `snippet-${index + 1}${isTest ? ".test" : ""}.ts`, prints: block[2] }
 })
 
+/** The commands that end by themselves, with their arguments. */
+const commandLines = Array.from(
+  readme.matchAll(/^npx tsx src\/main\.ts ((?:dashboard|explain|search|check|schema)\b[^#\n]*)/gm),
+  ([, line]) => line!.trim()
+)
+
 const scripts = Object.keys(
   (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts
 )
@@ -32,11 +38,28 @@ describe("the README", () => {
     return promisify(execFile)(process.execPath, args, { cwd: folder, env: { ...env, NO_COLOR: "1" } })
   }
 
+  /** What a command printed, and how it ended. */
+  const said = new Map<string, { readonly code: number; readonly stdout: string; readonly stderr: string }>()
+  const command = (line: string) => {
+    const args = Array.from(line.matchAll(/"([^"]*)"|(\S+)/g), ([, quoted, word]) => quoted ?? word!)
+    return run(
+      "--import",
+      pathToFileURL(join(root, "node_modules/tsx/dist/esm/index.mjs")).href,
+      join(root, "src/main.ts"),
+      ...args
+    ).then(
+      ({ stderr, stdout }) => ({ code: 0, stdout, stderr }),
+      ({ code, stderr, stdout }: { code: number; stderr: string; stdout: string }) => ({ code, stdout, stderr })
+    )
+  }
+
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "muster-readme-"))
     await symlink(join(root, "node_modules"), path("node_modules"), "dir")
     await writeFile(path("package.json"), `{ "type": "module" }`)
     await Promise.all(snippets.map(({ code, name }) => writeFile(path(name), code)))
+    // In the order of the page: one may need what another has written.
+    for (const line of commandLines) said.set(line, await command(line))
   })
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -68,7 +91,17 @@ describe("the README", () => {
     it(`has a test, ${name}, that passes`, { timeout: 60_000 }, async () => {
       const { stdout } = await run(join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", folder, name)
 
-      assert.match(stdout, /Tests +1 passed \(1\)/)
+      assert.match(stdout, /Tests +\d+ passed \(\d+\)/)
+    })
+  }
+
+  for (const line of commandLines) {
+    it(`has a command, ${line}, that does what it says`, () => {
+      const { code, stderr, stdout } = said.get(line)!
+
+      // One that has no answer says so with 1; 2 is a mistake in the command.
+      assert.isBelow(code, 2, stderr)
+      assert.isTrue(code === 1 || stdout !== "", stderr)
     })
   }
 

@@ -28,21 +28,23 @@ export interface ReplayOptions {
  * Runs a program over sources that do what the receipt says they did: each takes as long, ends in the same way, and
  * cleans up as long as it did. One that was stopped never ends by itself. Says what came of the program.
  *
- * Errors come back with the `_tag` and message that the receipt has.
+ * Errors come back with the `_tag` and message that the receipt has. The program names the sources that it takes; a
+ * receipt that has others leaves them `undefined`.
  *
  * @example
  * ```ts
- * const { receipts } = Testkit.replay(recorded, ({ profile, orders }) =>
+ * const page = ({ profile, orders }: { profile: Effect.Effect<string, Error>; orders: Effect.Effect<number, Error> }) =>
  *   Aggregator.gather("dashboard", { profile, orders: Source.optional(orders) })
- * )
+ *
+ * const { receipts } = Testkit.replay(recorded, page)
  * ```
  *
  * @since 0.1.0
  * @category replay
  */
-export const replay = <A, E>(
+export const replay = <A, E, Sources = Readonly<Record<string, Scripted<unknown, unknown>>>>(
   receipt: Receipt,
-  program: (sources: Readonly<Record<string, Scripted<unknown, unknown>>>) => Effect.Effect<A, E, Aggregator>,
+  program: (sources: Sources) => Effect.Effect<A, E, Aggregator>,
   options?: ReplayOptions
 ): Explored<A, E> =>
   reproduce(
