@@ -27,7 +27,7 @@ const essence = ({ criticalPath, firstCause, outcome, sources, victims }: Receip
   sources: sources.map(({ cleanup, error, name, outcome }) => ({ name, outcome, error, cleanup }))
 })
 
-describe("Testkit.replay of what happened over the demo's services", () => {
+describe("Testkit.replay of what happened over the demo's services", { timeout: 30_000 }, () => {
   const incidents = [
     ["a success", "--profile-delay 30ms", ["succeeded", "succeeded"], undefined],
     ["a Slow Poke", "--deadline 1500ms --profile-delay 20s", ["timed-out", "succeeded"], "deadline"],

@@ -41,7 +41,7 @@ const inside = ({ high, low, share }: { low: number; high: number; share: number
   assert.isTrue(truth >= low - spare && truth <= high + spare, `${truth} is not near [${low}, ${high}] (${share})`)
 }
 
-describe("what if", () => {
+describe("what if", { timeout: 30_000 }, () => {
   it("gives the chance of two exponential sources meeting a shorter deadline, within its own error", () => {
     const uniform = random(11)
     const seen = record(3_000, undefined, () => ({

@@ -52,12 +52,12 @@ const setting = ({ estimate, label, needs, setting }: Tried) => ({
 const percentile = (estimate: Estimate, p: "p50" | "p95" | "p99") =>
   quantile({ value: estimate[p], ...estimate.intervals[p] })
 
-const quantile = ({ value, ...interval }: Quantile) => ({ value: finite(value), ...bounds(interval) })
+const quantile = ({ value, ...interval }: Quantile) => ({ value: micros(value), ...bounds(interval) })
 
-const bounds = ({ high, low }: Interval) => ({ low: finite(low), high: finite(high) })
+const bounds = ({ high, low }: Interval) => ({ low: micros(low), high: micros(high) })
 
-/** To the microsecond, as receipts are; JSON knows no `Infinity`. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? Math.round(value * 1_000) / 1_000 : null)
+/** To the microsecond, as receipts are. `Infinity` becomes `null` when it is written. */
+const micros = (value: number) => Math.round(value * 1_000) / 1_000
 
 /** To a millionth: no recording says more. */
 const rounded = (share: number) => Math.round(share * 1e6) / 1e6
