@@ -11,6 +11,7 @@ import { Effect, type Scope } from "effect"
 import { BSON, type Document } from "mongodb"
 import { createServer as createPlain, type Server, type Socket } from "node:net"
 import { createServer as createTls } from "node:tls"
+import * as Wire from "./MongoStub/Wire.ts"
 
 /** What a test sees of it. */
 export interface Stub {
@@ -50,10 +51,6 @@ interface Client {
   /** Ends what is being worked on for it. */
   readonly stop: Set<() => void>
 }
-
-const opMsg = 2013
-const opQuery = 2004
-const opReply = 1
 
 /** Runs a stub for as long as its scope. */
 export const make = (options: Options = {}): Effect.Effect<Stub, never, Scope.Scope> =>
@@ -134,25 +131,17 @@ class State {
   }
 
   private receive(client: Client, message: Buffer) {
-    const id = message.readInt32LE(4)
-    const code = message.readInt32LE(12)
-    if (code === opQuery) {
-      const name = message.indexOf(0, 20)
-      const command = BSON.deserialize(message.subarray(name + 9))
-      return void client.socket.write(reply(id, command["helloOk"] === undefined ? {} : hello))
-    }
-    // After the flags, a section of kind 0 is the command; a driver that reads sends no other.
-    const command = BSON.deserialize(message.subarray(21), { promoteLongs: true })
+    const { command, id, isGreeting } = Wire.read(message)
+    if (isGreeting) return void client.socket.write(Wire.greeting(id))
     void this.answer(client, command).then((answer) => {
-      if (answer === "silence") return
       if (answer === "drop" || client.socket.destroyed) return void client.socket.destroy()
-      client.socket.write(answer === "garbage" ? garbage(id) : response(id, answer))
+      client.socket.write(answer === "garbage" ? Wire.garbage(id) : Wire.response(id, answer))
     })
   }
 
-  private async answer(client: Client, command: Document): Promise<Document | "silence" | "drop" | "garbage"> {
+  private async answer(client: Client, command: Document): Promise<Document | "drop" | "garbage"> {
     const [name] = Object.keys(command)
-    if (name === "hello" || name === "ismaster" || name === "isMaster") return hello
+    if (name === "hello" || name === "ismaster" || name === "isMaster") return Wire.hello
     if (name === "saslStart") return this.authenticate(client, command)
     if (name === "endSessions") return { ok: 1 }
     if (!client.isAuthenticated) return failure(13, "Unauthorized", `command ${name} requires authentication`)
@@ -238,19 +227,6 @@ class State {
   }
 }
 
-const hello: Document = {
-  isWritablePrimary: true,
-  ismaster: true,
-  helloOk: true,
-  maxBsonObjectSize: 16_777_216,
-  maxMessageSizeBytes: 48_000_000,
-  maxWriteBatchSize: 100_000,
-  logicalSessionTimeoutMinutes: 30,
-  minWireVersion: 0,
-  maxWireVersion: 21,
-  ok: 1
-}
-
 const failure = (code: number, codeName: string, errmsg: string): Document => ({ ok: 0, code, codeName, errmsg })
 
 const sleepOf = (command: Document): number => {
@@ -273,27 +249,4 @@ const stage = (documents: ReadonlyArray<Document>, stage: Document): ReadonlyArr
   if (name === "$group") return documents.length === 0 ? [] : [{ _id: 1, n: documents.length }]
   const literals = Object.entries(what).map(([key, value]) => [key, (value as Document)["$literal"]])
   return documents.map(() => Object.fromEntries(literals) as Document)
-}
-
-const header = (body: Buffer, to: number, code: number) => {
-  const head = Buffer.alloc(16)
-  head.writeInt32LE(body.length + 16, 0)
-  head.writeInt32LE(to, 8)
-  head.writeInt32LE(code, 12)
-  return Buffer.concat([head, body])
-}
-
-/** No flags, one section of kind 0. */
-const response = (to: number, document: Document) =>
-  header(Buffer.concat([Buffer.alloc(5), BSON.serialize(document)]), to, opMsg)
-
-const garbage = (to: number) =>
-  header(Buffer.concat([Buffer.alloc(5), Buffer.from([9, 0, 0, 0, 99, 1, 2, 3, 0])]), to, opMsg)
-
-/** The form of before OP_MSG, in which a driver says hello: flags, cursor, offset, number of documents. */
-const reply = (to: number, document: Document) => {
-  const head = Buffer.alloc(20)
-  head.writeInt32LE(8, 0)
-  head.writeInt32LE(1, 16)
-  return header(Buffer.concat([head, BSON.serialize(document)]), to, opReply)
 }

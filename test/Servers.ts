@@ -28,15 +28,25 @@ export interface Private extends Address {
   readonly restart: Effect.Effect<void>
 }
 
+/** Why the tests of a suite cannot run, in a line; `undefined` when they can. Where they must run, it throws. */
+export const missing = (
+  kind: Kind,
+  title: string,
+  { isInstalled = find(kind) !== undefined, mustRun = process.env["CI"] === "true" } = {}
+): string | undefined => {
+  if (isInstalled) return undefined
+  const line = `${title}: ${recipes[kind].name} is not installed, so these tests cannot run. Install it: npm run servers`
+  if (mustRun) throw new Error(line)
+  return line
+}
+
 /**
  * A `describe` whose tests need a server. Without the server it is skipped and says so in a line; under `CI=true` it
  * fails.
  */
 export const suite = (kind: Kind, title: string, body: () => void): void => {
-  const { name } = recipes[kind]
-  if (find(kind) !== undefined) return void describe(title, body)
-  const line = `${title}: ${name} is not installed, so these tests cannot run. Install it: npm run servers`
-  if (process.env["CI"] === "true") throw new Error(line)
+  const line = missing(kind, title)
+  if (line === undefined) return void describe(title, body)
   console.warn(line)
   describe.skip(title, body)
 }

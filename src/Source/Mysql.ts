@@ -26,7 +26,7 @@ export type {
  *   it is quiet, and destroyed if that takes longer than the grace. Behind a proxy that shares connections, that may be
  *   another server; use the server's own address.
  * - The ambient deadline goes along, so that the server stops by itself when no kill can reach it: in MariaDB as
- *   `max_statement_time`, in MySQL as `max_execution_time`, which counts for `SELECT` alone.
+ *   `max_statement_time`, in MySQL as `max_execution_time`, which counts for `SELECT` alone. (MariaDB 10.1, MySQL 5.7.)
  * - A number too large for a JavaScript number is given as text, as is a `DECIMAL`.
  *
  * @since 0.1.0

@@ -20,7 +20,7 @@ export type {
  *
  * The contract: an exchange (what {@link Lease.ask} is given) ends when the wire is quiet, with its answer or a `Fault`. When
  * nobody wants the answer, the pool runs `cancel` and waits for both, the cancel and the exchange, at most `grace`; then
- * another may have the connection. If one of them fails or is late, it is destroyed.
+ * another may have the connection. If one of them fails or is late, it is destroyed; what is asked over it then ends, too.
  *
  * @example
  * ```ts

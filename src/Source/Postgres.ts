@@ -50,6 +50,13 @@ export interface Settings extends Pool.PoolOptions {
  * A client whose connections end with the scope; for more than one PostgreSQL in a program. The first statement connects, so
  * the server may be down at the start.
  *
+ * - A statement that is interrupted is cancelled in the server over a connection made for that, with TLS where its own has
+ *   it; its own is used again once it is quiet, and destroyed if that takes longer than the grace. What no cancel reaches,
+ *   the server ends by itself once it sees that its client is gone (since PostgreSQL 14), or at the deadline.
+ * - The ambient deadline goes along with statements that read or write rows, as `statement_timeout`. Not with others, such as
+ *   `VACUUM`, nor with several in one text.
+ * - Values are read as `pg` reads them: `int8` and `numeric` as text.
+ *
  * @example
  * ```ts
  * class Orders extends Context.Tag("Orders")<Orders, SqlClient.SqlClient>() {}

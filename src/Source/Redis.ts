@@ -38,6 +38,13 @@ export class Redis extends Context.Tag("effect-muster/Source/Redis")<Redis, Clie
 /**
  * A client whose connections end with the scope; for more than one Redis in a program. The first command connects.
  *
+ * @example
+ * ```ts
+ * class Sessions extends Context.Tag("Sessions")<Sessions, Redis.Client>() {}
+ * const sessions = Layer.scoped(Sessions, Redis.make("redis://sessions.internal"))
+ * const user = Effect.flatMap(Sessions, ({ get }) => get("session:42"))
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */

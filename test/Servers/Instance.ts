@@ -96,9 +96,9 @@ export const start = async (kind: Kind, options: Options = {}): Promise<Instance
   const recipe = recipes[kind]
   const bin = find(kind)
   if (bin === undefined) throw new Error(`${recipe.name} is not installed: npm run servers`)
-  const folder = await mkdtemp(join(tmpdir(), `muster-${kind}-`))
-  if (asRoot) await chown(folder, nobody, nobody)
   const port = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), `muster-${kind}-${port}-`))
+  if (asRoot) await chown(folder, nobody, nobody)
   const env = { PATH: process.env["PATH"], LC_ALL: "C", HOME: folder, BIN: bin, PORT: String(port), PASSWORD: password }
   let running: ChildProcess | undefined
 
@@ -114,12 +114,13 @@ export const start = async (kind: Kind, options: Options = {}): Promise<Instance
     })
     running = child
     const said = await new Promise<string>((resolve) => {
-      child.stdout!.once("data", (data) => resolve(String(data).trim())).once("end", () => resolve("failed"))
+      child.once("error", (error) => resolve(error.message)).once("exit", (code, by) => resolve(`exit ${code ?? by}`))
+      child.stdout!.once("data", (data) => resolve(String(data).trim()))
     })
     if (said !== "started") {
       const why = await lastWords(folder, "prepare.log")
       await end("")
-      throw new Error(`${recipe.name} could not be prepared:\n${why}`)
+      throw new Error(`${recipe.name} could not be prepared (${said}):\n${why}`)
     }
     for (const limit = performance.now() + 30_000; !(await isReady(folder, kind)); await delay(10)) {
       if (performance.now() < limit) continue

@@ -1,18 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Chunk,
-  Config,
-  ConfigProvider,
-  Effect,
-  Exit,
-  Fiber,
-  Option,
-  Redacted,
-  Schema,
-  Scope,
-  Stream
-} from "effect"
+import { Cause, Chunk, Config, ConfigProvider, Effect, Exit, Fiber, Option, Schema, Scope, Stream } from "effect"
 import type { Document } from "mongodb"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -27,7 +14,7 @@ import { makeCertificate } from "./Certificate.ts"
 import { suite } from "./contract.ts"
 import { until } from "./contract/Stage.ts"
 import { real, stub } from "./Mongo/Adapter.ts"
-import { leavesNothing } from "./Resources.ts"
+import { leavesNoSocket, leavesNothing } from "./Resources.ts"
 
 suite(stub, "short")
 
@@ -292,41 +279,61 @@ describe("Mongo.layer", () => {
   it.scopedLive("closing it leaves no socket and no timer, whatever was going on", () =>
     Effect.gen(function* () {
       const server = yield* MongoStub.make({ collections: { products } })
-      const proxy = yield* Proxy.make(server.url)
-      const ask = (mongo: Mongo.Client) => Effect.fork(mongo.count("products", slow))
 
-      yield* leavesNothing((opened) =>
+      yield* leavesNothing([server.port], (opened) =>
         Effect.gen(function* () {
           const mongo = yield* Mongo.make(server.url)
-          const cut = yield* Mongo.make({ url: proxy.through(server.url), commandTimeout: 300, connectTimeout: 300 })
           yield* mongo.count("products")
-          yield* ask(mongo)
-          yield* ask(cut)
+          yield* Effect.fork(mongo.count("products", slow))
+          yield* Effect.fork(mongo.count("products", slow))
           yield* until("calls", Effect.sync(server.busy), 2)
-          yield* proxy.freeze
-          yield* ask(cut)
-          assert.isAtLeast(opened(), 6)
+          assert.isAtLeast(opened(), 3)
         }).pipe(Effect.scoped)
       )
     })
   )
 
-  it.scopedLive("closing it while it is being connected leaves nothing", () =>
+  it.scopedLive("closing it leaves no socket when the network is frozen", () =>
     Effect.gen(function* () {
-      const server = yield* MongoStub.make()
+      const server = yield* MongoStub.make({ collections: { products } })
+      const proxy = yield* Proxy.make(server.url)
+
+      yield* leavesNoSocket([proxy.port], (opened) =>
+        Effect.gen(function* () {
+          const mongo = yield* Mongo.make({ url: proxy.through(server.url), commandTimeout: 200, connectTimeout: 300 })
+          yield* mongo.count("products")
+          yield* Effect.fork(mongo.count("products", { $where: "sleep(100) || true" }))
+          yield* until("calls", Effect.sync(server.busy), 1)
+          yield* proxy.freeze
+          yield* Effect.fork(mongo.count("products", slow))
+          assert.isAtLeast(opened(), 2)
+        }).pipe(Effect.scoped)
+      )
+    })
+  )
+
+  it.scopedLive("closing it while it is being connected leaves no socket", () =>
+    Effect.gen(function* () {
+      const certificate = makeCertificate()
+      const server = yield* MongoStub.make({ tls: certificate })
       const folder = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "muster-mongo-")))
       yield* Effect.addFinalizer(() => Effect.promise(() => rm(folder, { recursive: true })))
       const tlsCAFile = join(folder, "ca.pem")
-      yield* Effect.promise(() => writeFile(tlsCAFile, makeCertificate().cert))
+      yield* Effect.promise(() => writeFile(tlsCAFile, certificate.cert))
+      const scope = yield* Scope.make()
+      // The driver reads the file before it makes anything that could be closed.
+      const settings = { url: server.url, driver: { tls: true, tlsCAFile } }
 
-      yield* leavesNothing(() =>
+      yield* leavesNoSocket([server.port], () =>
         Effect.gen(function* () {
-          // The driver reads the file before it makes anything that could be closed.
-          const mongo = yield* Mongo.make({ url: server.url, driver: { tls: true, tlsCAFile } })
-          yield* Effect.fork(mongo.count("products"))
+          const mongo = yield* Scope.extend(Mongo.make(settings), scope)
+          const fiber = yield* Effect.fork(failure(mongo.count("products")))
           yield* Effect.yieldNow()
-        }).pipe(Effect.scoped)
+          yield* Scope.close(scope, Exit.void)
+          assert.match((yield* Fiber.join(fiber)).reason, /count: the client was closed$/)
+        })
       )
+      assert.isAbove(server.accepted(), 0)
     })
   )
 

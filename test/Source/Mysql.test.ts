@@ -253,6 +253,8 @@ Servers.suite("mariadb", "Mysql", () => {
 
       assert.strictEqual(yield* limit, 0)
       assert.approximately(yield* Deadline.within("20 seconds")(limit), 20, 5)
+      assert.approximately(yield* Deadline.within("2 days")(limit), 172_800, 60)
+      assert.strictEqual(yield* Deadline.within("400 days")(limit), 0)
       assert.strictEqual(yield* limit, 0)
     })
   )

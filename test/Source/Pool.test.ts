@@ -472,6 +472,21 @@ describe("Pool", () => {
       })
     )
 
+    it.scoped("turns away who waits for one that somebody holds, and fails who holds it", () =>
+      Effect.gen(function* () {
+        const { ask, close, pool, run } = yield* setup({ maxConnections: 1 })
+        const lease = yield* pool.take
+        const waiting = yield* start(run(quick))
+
+        yield* Testkit.timed(close)
+
+        const [elapsed, exit] = yield* Testkit.timed(Fiber.join(waiting))
+        assert.strictEqual(elapsed, 0)
+        assert.match(reasonOf(exit), /the pool was closed$/)
+        assert.match(reasonOf(yield* Effect.exit(ask(lease, quick))), /the pool was closed$/)
+      })
+    )
+
     it.scoped("waits for what is being cleaned up already", () =>
       Effect.gen(function* () {
         const { close, open, run } = yield* setup({}, { cancel: [40, 10] })
@@ -500,7 +515,7 @@ describe("Pool", () => {
       })
     )
 
-    it.scoped("takes leave of the connections that nobody uses", () =>
+    it.scoped("takes leave of the connections that nobody uses, and does not wait for ever for that", () =>
       Effect.gen(function* () {
         const { close, log, run } = yield* setup({}, { parting: 5 })
         yield* Testkit.timed(run(quick))
@@ -508,6 +523,10 @@ describe("Pool", () => {
         const [elapsed] = yield* Testkit.timed(close)
 
         assert.deepStrictEqual([elapsed, log], [5, ["close 0", "destroy 0"]])
+        const silent = yield* setup({ grace: 100 }, { parting: Infinity })
+        yield* Testkit.timed(silent.run(quick))
+        const [bounded] = yield* Testkit.timed(silent.close)
+        assert.deepStrictEqual([bounded, silent.open()], [100, 0])
       })
     )
   })

@@ -467,22 +467,44 @@ Servers.suite("redis", "Redis.layer", () => {
 
   it.scopedLive("closing it leaves no socket and no timer, whatever was going on", () =>
     Effect.gen(function* () {
-      const { key, server } = yield* stage()
+      const server = yield* Servers.shared("redis")
       const proxy = yield* Proxy.make(server.url)
-      yield* proxy.freeze
-      const busy = (redis: Redis.Client) => Effect.fork(redis.blpop([key], Infinity))
+      const key = "test:Redis:nothing"
 
-      yield* leavesNothing((opened) =>
+      yield* leavesNothing([server.port, proxy.port], (opened) =>
         Effect.gen(function* () {
-          const redis = yield* Redis.make({ url: server.url })
-          const frozen = yield* Redis.make({ url: proxy.through(server.url) })
+          const redis = yield* Redis.make(server.url)
+          const other = yield* Redis.make(server.url)
+          const cut = yield* Redis.make(proxy.through(server.url))
+          yield* cut.command("PING")
+          yield* proxy.cut
           yield* redis.command("PING")
           yield* redis.blpop([key], 1)
-          yield* busy(redis)
-          yield* busy(frozen)
-          yield* Effect.fork(frozen.get(key))
-          yield* until("connections", Effect.sync(proxy.accepted), 2)
-          assert.isAtLeast(opened(), 6)
+          const fiber = yield* Effect.fork(redis.blpop([key], Infinity))
+          yield* Effect.fork(other.blpop([key], Infinity))
+          yield* Effect.fork(other.get(key))
+          yield* until("sockets", Effect.sync(opened), 4)
+          yield* Effect.fork(Fiber.interrupt(fiber))
+        }).pipe(Effect.scoped)
+      )
+    })
+  )
+
+  it.scopedLive("closing it leaves no socket and no timer when the network is frozen", () =>
+    Effect.gen(function* () {
+      const { key, server } = yield* stage()
+      const proxy = yield* Proxy.make(server.url)
+
+      yield* leavesNothing([proxy.port], (opened) =>
+        Effect.gen(function* () {
+          const redis = yield* Redis.make({ url: proxy.through(server.url), connectTimeout: "1 minute" })
+          yield* redis.command("PING")
+          yield* redis.blpop([key], 1)
+          yield* proxy.freeze
+          yield* Effect.fork(redis.get(key))
+          yield* Effect.fork(redis.blpop([key], Infinity))
+          yield* Effect.fork(redis.blpop([key], Infinity))
+          yield* until("sockets", Effect.sync(opened), 3)
         }).pipe(Effect.scoped)
       )
     })

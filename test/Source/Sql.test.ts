@@ -2,6 +2,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Schema, Tracer } from "effect"
+import * as Cleanup from "../../src/Cleanup.ts"
 import { Aggregator } from "../../src/Aggregator.ts"
 import { InvalidOption } from "../../src/Options.ts"
 import { SourceRejected } from "../../src/Source.ts"
@@ -96,6 +97,27 @@ describe("Sql", () => {
       )
       const wrong = yield* Effect.exit(Sql.query(Product, sql`SELECT 4`, { maxBytes: 0 }))
       assert(Exit.isFailure(wrong) && Cause.squash(wrong.cause) instanceof InvalidOption)
+    })
+  )
+
+  it.scoped("a transaction is rolled back however it fails, also where the driver knows nothing of transactions", () =>
+    Effect.gen(function* () {
+      const { sent, sql } = yield* setup(() => rows())
+      const statements = () => sent.splice(0).map(({ text }) => text)
+
+      yield* Effect.ignore(sql.withTransaction(Effect.zipRight(sql`SELECT 1`, Effect.fail("no"))))
+      yield* Cleanup.settled
+      assert.deepStrictEqual(statements(), ["BEGIN", "SELECT 1", "ROLLBACK"])
+
+      yield* Effect.ignore(sql.withTransaction(sql.withTransaction(Effect.zipRight(sql`SELECT 2`, Effect.fail("no")))))
+      yield* Cleanup.settled
+      assert.deepStrictEqual(statements(), [
+        "BEGIN",
+        "SAVEPOINT muster_1",
+        "SELECT 2",
+        "ROLLBACK TO SAVEPOINT muster_1",
+        "ROLLBACK"
+      ])
     })
   )
 

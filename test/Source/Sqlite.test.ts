@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, ConfigProvider, Config, Effect, Fiber, Layer, Schema, type Scope, Stream } from "effect"
+import { Cause, ConfigProvider, Config, Effect, Fiber, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { existsSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import * as Deadline from "../../src/Deadline.ts"
@@ -163,18 +163,17 @@ describe("Sqlite", () => {
     Effect.gen(function* () {
       const sql = yield* shop({ maxConnections: 1 })
       for (let i = 0; i < 20; i++) yield* sql.unsafe(`SELECT ${i}`)
-      const long = yield* Effect.fork(sql.unsafe(`${counting(forEver)} SELECT COUNT(*) FROM c`))
+      const long = yield* Effect.fork(sql.unsafe(`${counting(5e7)} SELECT COUNT(*) FROM c`))
       yield* Effect.sleep(20)
 
-      const start = performance.now()
-      collect()
-      yield* Effect.sleep(1)
-      collect()
-      const took = performance.now() - start
-      yield* Fiber.interrupt(long)
+      const { took } = yield* standstill(
+        Effect.forEach([1, 2], () => Effect.zipRight(Effect.sync(collect), Effect.sleep(1)))
+      )
 
-      // It would have stood still until the statement had ended.
+      // Else they would be collected only when the statement had ended, and all would wait for that.
+      assert.isNull(yield* Fiber.poll(long).pipe(Effect.map(Option.getOrNull)))
       assert.isBelow(took, 5_000)
+      yield* Fiber.interrupt(long)
     })
   )
 
@@ -225,16 +224,31 @@ describe("Sqlite", () => {
     })
   )
 
+  live("what is stopped leaves its connection as it was", () =>
+    Effect.gen(function* () {
+      const sql = yield* shop({ maxConnections: 1, grace: "5 seconds" })
+      // It belongs to its connection.
+      yield* sql`CREATE TEMP TABLE mine (id)`
+
+      for (const statement of [sql.unsafe(`${counting(forEver)} SELECT COUNT(*) FROM c`), writing(sql)]) {
+        yield* Effect.timeoutOption(statement, 50)
+        assert.deepStrictEqual(yield* sql`SELECT * FROM mine`, [])
+        assert.strictEqual(yield* count(sql), 0)
+      }
+    })
+  )
+
   live("reads a stream page by page, and lets go of its snapshot when nobody reads on", () =>
     Effect.gen(function* () {
       const sql = yield* shop({ maxConnections: 1 })
-      const numbers = sql.unsafe<{ x: number }>(`${counting(20_000)} SELECT x FROM c`).stream
-      const sum = Stream.runFold(numbers, 0, (sum, { x }) => sum + x)
+      yield* sql.unsafe(`INSERT INTO sold (amount) ${counting(20_000)} SELECT x FROM c`)
+      const numbers = sql<{ amount: number }>`SELECT amount FROM sold ORDER BY id`.stream
+      const sum = Stream.runFold(numbers, 0, (sum, { amount }) => sum + amount)
 
       assert.strictEqual(yield* sum, 200_010_000)
       const first = yield* Stream.runCollect(Stream.take(numbers, 3))
       assert.deepStrictEqual(
-        Array.from(first, ({ x }) => x),
+        Array.from(first, ({ amount }) => amount),
         [1, 2, 3]
       )
       yield* sql`INSERT INTO sold (name) VALUES ('a')`

@@ -14,6 +14,9 @@ import { faultOf } from "./Errors.ts"
 /** What came of a statement that has no rows: how many it changed, and the like. */
 type Header = Mysql.ResultSetHeader
 
+/** The longest time, in milliseconds, that a server can be told: a year. */
+const longest = 31_536_000_000
+
 /** Hears of each row, with the names of its columns. */
 type OnRow = (row: ReadonlyArray<unknown>, columns: ReadonlyArray<string>) => void
 
@@ -28,7 +31,7 @@ export class Wire {
   private lost = false
   /** No command but those that make it quiet may be sent. */
   private stopping = false
-  /** How long the session lets a statement run, in milliseconds; 0 for as long as it wants. */
+  /** How long the session lets a statement run, in milliseconds; 0 for as long as it wants, NaN if that is not known. */
   private timeLimit = 0
   /** Bytes of the answer that is being read, and how many there may be. */
   private received = 0
@@ -136,7 +139,7 @@ export class Wire {
           yield* other.command(`KILL QUERY ${Number(connection.threadId)}`)
           yield* Effect.raceFirst(quiet, Effect.sleep(20))
         }
-        // Had the statement ended by itself, the kill still waits for its victim, and this is it.
+        // When the statement had ended by itself, the kill may wait for the next (MySQL bug 45679), and this is it.
         yield* Effect.catchAll(this.command("DO 0"), (fault) => (this.alive ? Effect.void : Effect.fail(fault)))
       })
     return Effect.acquireUseRelease(
@@ -153,8 +156,10 @@ export class Wire {
 
   /** Tells the session how long the statement may run; only MariaDB holds statements that write to it. */
   private limitTime(millis: number) {
-    const limit = millis === Infinity ? 0 : Math.max(1, Math.ceil(millis))
+    const limit = millis > longest ? 0 : Math.max(1, Math.ceil(millis))
     if (limit === this.timeLimit) return Effect.void
+    // If it is stopped in between, nobody knows.
+    this.timeLimit = NaN
     const value = this.isMariaDB ? (limit / 1_000).toFixed(3) : String(limit)
     const name = this.isMariaDB ? "max_statement_time" : "max_execution_time"
     return Effect.map(this.command(`SET SESSION ${name} = ${limit === 0 ? "DEFAULT" : value}`), () => {

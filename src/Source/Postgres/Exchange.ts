@@ -86,19 +86,14 @@ class Exchange {
   ) {}
 
   begin(resume: Resume<Answer>) {
-    this.resume = resume
-    this.state = "asked"
-    this.wire.budget = this.query.maxBytes
-    this.wire.onOverflow = () => this.overflow()
+    this.expect(resume)
     this.wire.client.query(this)
   }
 
   next(resume: Resume<Answer>) {
     if (this.state === "new") return this.begin(resume)
     if (this.state === "ended") return resume(Effect.succeed(nothing))
-    this.resume = resume
-    this.state = "asked"
-    this.wire.budget = this.query.maxBytes
+    this.expect(resume)
     this.results.forEach((result) => result.rows.splice(0))
     this.connection.execute({ rows: this.page })
     this.connection.flush()
@@ -106,10 +101,16 @@ class Exchange {
 
   close(resume: Resume<Answer>) {
     if (this.state !== "suspended") return resume(Effect.succeed(nothing))
+    this.expect(resume)
+    // The next statement takes the place of the portal.
+    this.connection.sync()
+  }
+
+  private expect(resume: Resume<Answer>) {
     this.resume = resume
     this.state = "asked"
-    this.connection.close({ type: "P", name: "" })
-    this.connection.sync()
+    this.wire.budget = this.query.maxBytes
+    this.wire.onOverflow = () => this.overflow()
   }
 
   submit(connection: Connection) {
@@ -219,6 +220,7 @@ class Exchange {
 
   private done(effect: Effect.Effect<Answer, Refusals.Refusal>) {
     this.wire.budget = Infinity
+    this.wire.onOverflow = undefined
     this.received = 0
     const { resume } = this
     this.resume = undefined

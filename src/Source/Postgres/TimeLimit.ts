@@ -11,6 +11,9 @@ import type { Connection, Wire } from "./Wire.ts"
 const limitable =
   /^(?:\s|\(|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:select|with|insert|update|delete|merge|values|table|explain|fetch)\b/i
 
+/** What the server takes: about 25 days. */
+const longest = 2_147_483_647
+
 /** Several statements in one text. A semicolon in a quoted text only costs it the limit. */
 const several = /;\s*\S/
 
@@ -29,7 +32,7 @@ export const of = (wire: Wire, { params, text, timeLimit }: Query): number | und
   // In a transaction, too, some must be the first, such as `SET TRANSACTION`.
   if (!wire.limited && !limitable.test(text)) return undefined
   wire.limited = status === "T"
-  return ownLimit > 0 ? Math.min(ownLimit, timeLimit) : timeLimit
+  return Math.min(timeLimit, ownLimit > 0 ? ownLimit : longest)
 }
 
 /**

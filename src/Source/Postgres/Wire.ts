@@ -47,7 +47,6 @@ export interface Connection {
   readonly bind: (message: { readonly values: ReadonlyArray<unknown> }) => void
   readonly describe: (message: { readonly type: "P"; readonly name: string }) => void
   readonly execute: (message: { readonly rows: number }) => void
-  readonly close: (message: { readonly type: "P"; readonly name: string }) => void
   readonly flush: () => void
   readonly sync: () => void
   readonly sendCopyFail: (reason: string) => void
@@ -90,7 +89,7 @@ export class Wire {
   readonly open: Effect.Effect<void, Refusals.Refusal> = Effect.suspend(() =>
     Effect.zipRight(
       this.connected,
-      Effect.catchAll(this.prepared, () => Effect.void)
+      Effect.catchAll(this.prepared, (error) => (this.alive ? Effect.void : Effect.fail(Refusals.read(error))))
     )
   )
 

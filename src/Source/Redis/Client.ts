@@ -96,40 +96,41 @@ export const make = ({ pool, shared, where }: Connections.Connections, settings:
       yield* Effect.annotateCurrentSpan("db.operation.name", operation)
       const sent = checked(operation, args)
       if (sent instanceof Fault.Fault) return yield* failed(operation, sent)
-      const left = Duration.toMillis(yield* Deadline.remaining) + slack
-      const waiting = Commands.waiting(operation, sent, left) ?? (apart ? unlimited(sent) : undefined)
-      if (waiting === undefined) return yield* short(operation, sent, left, read)
-      const reply = yield* long(operation, waiting, read)
-      return reply === null && waiting.shortened ? yield* failed(operation, late) : reply
+      const isLong = apart || Commands.waiting(operation, sent, Infinity) !== undefined
+      return yield* isLong ? long(operation, sent, read) : short(operation, sent, read)
     }).pipe(Effect.withSpan("Redis.command", span))
 
-  const short = <Text>(name: string, args: Sent, left: number, read: (bytes: Buffer) => Text) =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const connection = await shared()
-        // The caller has gone before the connection was there.
-        if (signal.aborted) return null
-        const raw = await connection.ask(name, args, settings.commandTimeout)
-        return Reply.decode(raw, settings.maxBytes, read)
-      },
-      catch: Connection.faultOf
-    }).pipe(
-      left === Infinity ? identity : Effect.timeoutFail({ duration: left, onTimeout: () => late }),
-      Effect.catchAll((fault) => failed(name, fault))
+  const short = <Text>(name: string, args: Sent, read: (bytes: Buffer) => Text) =>
+    Effect.flatMap(left, (left) =>
+      Effect.tryPromise({
+        try: async (signal) => {
+          const connection = await shared()
+          // The caller has gone before the connection was there.
+          if (signal.aborted) return null
+          const raw = await connection.ask(name, args, settings.commandTimeout)
+          return Reply.decode(raw, settings.maxBytes, read)
+        },
+        catch: Connection.faultOf
+      }).pipe(
+        left === Infinity ? identity : Effect.timeoutFail({ duration: left, onTimeout: () => late }),
+        Effect.catchAll((fault) => failed(name, fault))
+      )
     )
 
-  const long = <Text>(name: string, { args, limit }: Commands.Waiting, read: (bytes: Buffer) => Text) =>
-    Effect.flatMap(pool.take, (lease) =>
-      lease.ask(
-        Effect.tryPromise({
-          try: async () => {
-            const raw = await lease.connection.ask(name, args, settings.commandTimeout + limit)
-            return Reply.decode(raw, settings.maxBytes, read)
-          },
-          catch: Connection.faultOf
-        }).pipe(Effect.mapError((fault) => during(name, fault)))
-      )
-    ).pipe(Effect.scoped)
+  const long = <Text>(name: string, given: Sent, read: (bytes: Buffer) => Text) =>
+    Effect.gen(function* () {
+      const lease = yield* pool.take
+      const { args, limit, shortened } = Commands.waiting(name, given, yield* left) ?? unlimited(given)
+      const exchange = Effect.tryPromise({
+        try: async () => {
+          const raw = await lease.connection.ask(name, args, settings.commandTimeout + limit)
+          if (raw === null && shortened) throw late
+          return Reply.decode(raw, settings.maxBytes, read)
+        },
+        catch: Connection.faultOf
+      })
+      return yield* lease.ask(Effect.mapError(exchange, (fault) => during(name, fault)))
+    }).pipe(Effect.scoped)
 
   const failed = (name: string, fault: Fault.Fault) =>
     Effect.flatMap(Asking, (asking) => Effect.fail(Fault.toError(asking.name, where, during(name, fault))))
@@ -162,6 +163,9 @@ export const make = ({ pool, shared, where }: Connections.Connections, settings:
 const span = { kind: "client", captureStackTrace: false, attributes: { "db.system.name": "redis" } } as const
 
 const late = Fault.unavailable("no answer before the deadline")
+
+/** In milliseconds. Whoever set the deadline comes first. */
+const left = Effect.map(Deadline.remaining, (remaining) => Duration.toMillis(remaining) + slack)
 
 type Sent = ReadonlyArray<Connection.Argument>
 

@@ -72,7 +72,8 @@ export const open = (make: typeof Driver, settings: Settings): Connection => {
   const end = (fault: Fault.Fault) => {
     why ??= fault
     ended = true
-    clearTimeout(connecting)
+    // It would wait for an end that has come already.
+    if (redis.status === "end") return
     redis.disconnect()
     // A peer that is gone never answers a polite end.
     redis.stream?.destroy()
@@ -94,7 +95,6 @@ export const open = (make: typeof Driver, settings: Settings): Connection => {
   })
   redis.once("end", () => {
     ended = true
-    clearTimeout(connecting)
     closed()
   })
 
@@ -147,7 +147,7 @@ export const open = (make: typeof Driver, settings: Settings): Connection => {
     hangUp: () => {
       why ??= Fault.unavailable("it was interrupted")
       ended = true
-      redis.disconnect()
+      if (redis.status !== "end") redis.disconnect()
       return whenClosed
     },
     end

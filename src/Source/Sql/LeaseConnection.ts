@@ -113,11 +113,10 @@ export class LeaseConnection<C> implements Connection {
   }
 
   private run(sql: string, params: ReadonlyArray<unknown>, rows: Query["rows"]): Effect.Effect<Answer, SqlError> {
-    if (this.streaming) return this.busy
     const exchange = Effect.flatMap(this.query(sql, params, rows), (query) =>
       this.adapter.execute(this.lease.connection, query)
     )
-    return toSqlError(this.lease.ask(exchange))
+    return Effect.suspend(() => (this.streaming ? this.busy : toSqlError(this.lease.ask(exchange))))
   }
 
   private query(text: string, params: ReadonlyArray<unknown>, rows: Query["rows"]): Effect.Effect<Query> {

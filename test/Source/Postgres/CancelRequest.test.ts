@@ -68,14 +68,17 @@ it.scopedLive("CancelRequest fails when it cannot be sent, and never goes in cle
 
 it.scopedLive("CancelRequest hangs up when it is interrupted", () =>
   Effect.gen(function* () {
-    let closed = false
-    const { port } = yield* listener((socket) => void socket.on("close", () => (closed = true)))
+    let state = ""
+    const { port } = yield* listener((socket) => {
+      state = "asked"
+      socket.on("close", () => (state = "closed"))
+    })
     const fiber = yield* Effect.fork(CancelRequest.send(target(port)))
-    yield* Effect.sleep(20)
+    yield* Effect.repeat(Effect.sleep(1), { until: () => state === "asked" })
 
     yield* Fiber.interrupt(fiber)
 
-    yield* Effect.repeat(Effect.sleep(1), { until: () => closed })
+    yield* Effect.repeat(Effect.sleep(1), { until: () => state === "closed" })
   })
 )
 

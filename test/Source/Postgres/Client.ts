@@ -2,12 +2,15 @@
  * A client of the PostgreSQL that the tests share.
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { assert } from "@effect/vitest"
+import { assert, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import type { SourceError } from "../../../src/Source.ts"
 import * as Postgres from "../../../src/Source/Postgres.ts"
 import * as Sql from "../../../src/Source/Sql.ts"
 import * as Servers from "../../Servers.ts"
+
+// The server may have to be started first, on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 30_000 })
 
 export const make = (settings?: Postgres.Settings) =>
   Effect.flatMap(Servers.shared("postgres"), ({ url }) => Postgres.make({ url, ...settings }))

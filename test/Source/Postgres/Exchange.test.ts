@@ -1,5 +1,9 @@
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
+import { EventEmitter } from "node:events"
+import pg from "pg"
+import * as Exchange from "../../../src/Source/Postgres/Exchange.ts"
+import { type Client as Driver, Wire } from "../../../src/Source/Postgres/Wire.ts"
 import * as Servers from "../../Servers.ts"
 import { administrator } from "./Adapter.ts"
 import * as Client from "./Client.ts"
@@ -185,4 +189,68 @@ Servers.suite("postgres", "Streams of PostgreSQL", () => {
       assert.deepStrictEqual<unknown>(exit, Exit.succeed([{ n: 2 }]))
     })
   )
+})
+
+/** What the driver is to a query, so far as it matters here: it tells of an error, and only later that it is ready. */
+const makeDriver = () => {
+  const connection = Object.assign(new EventEmitter(), { stream: new EventEmitter(), query: () => {} })
+  Object.assign(connection.stream, { cork: () => {}, uncork: () => {}, destroy: () => {} })
+  let asked: { readonly submit: (to: object) => unknown; readonly handleError: (error: unknown) => void } | undefined
+  const client = Object.assign(new EventEmitter(), {
+    connection,
+    connect: (then: () => void) => then(),
+    query: (query: typeof asked | string, then?: (error: null, result: object) => void) => {
+      if (typeof query === "string") return then?.(null, { rows: [{ limit: "0" }] })
+      asked = query
+      query?.submit(connection)
+    },
+    getTransactionStatus: () => "I",
+    processID: null
+  })
+  // The cast: it has what is used here.
+  return {
+    wire: new Wire(client as unknown as Driver),
+    connection,
+    fail: (error: unknown) => asked?.handleError(error)
+  }
+}
+
+describe("An exchange with PostgreSQL", () => {
+  const query = { text: "SELECT 1", params: [], rows: "objects", maxBytes: 100, timeLimit: Infinity } as const
+  // The cast: as in the adapter.
+  const execute = Exchange.execute(pg as unknown as Exchange.Module)
+  const error = Object.assign(new Error("no"), { severity: "ERROR", code: "42601" })
+
+  it.effect("is refused as soon as more has come than may be, before there is any row", () =>
+    Effect.gen(function* () {
+      const { connection, fail, wire } = makeDriver()
+      yield* wire.open
+      const fiber = yield* Effect.fork(execute(wire, query))
+      yield* Effect.yieldNow()
+
+      connection.stream.emit("data", Buffer.alloc(101))
+      assert.isFalse(wire.alive)
+      fail(new Error("Connection terminated unexpectedly"))
+
+      assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { reason: "the answer is longer than 100 bytes" })
+    })
+  )
+
+  for (const event of ["readyForQuery", "end"])
+    it.effect(`that fails is over only when the server is ready, or gone: ${event}`, () =>
+      Effect.gen(function* () {
+        const { connection, fail, wire } = makeDriver()
+        yield* wire.open
+        const fiber = yield* Effect.fork(execute(wire, query))
+        yield* Effect.yieldNow()
+
+        fail(error)
+        yield* Effect.yieldNow()
+        assert.isNull(fiber.unsafePoll())
+        connection.emit(event)
+
+        assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { reason: "no (42601)" })
+        assert.deepStrictEqual(connection.eventNames(), [])
+      })
+    )
 })

@@ -25,6 +25,10 @@ Servers.suite("postgres", "The deadline of a statement", () => {
 
       assert(within > 9_000 && within <= 10_021, `${within}`)
       assert.strictEqual(without, 0)
+      const commented = sql`-- The limit,
+ /* of a * statement */ (SELECT current_setting('statement_timeout') AS limit)`.values
+      assert.notDeepEqual(yield* Deadline.within("10 seconds")(commented), [["0"]])
+      assert.strictEqual(yield* Deadline.within("1000 days")(limit), 2_147_483_647)
     })
   )
 

@@ -178,7 +178,9 @@ Servers.suite("postgres", "A transaction", () => {
   it.scopedLive("is what a resolver of @effect/sql reads in", () =>
     Effect.gen(function* () {
       const { insert, sql, table } = yield* setup()
+      // With a context of its own it hands on no other mark of a transaction than that of @effect/sql.
       const resolver = yield* SqlResolver.findById("Number", {
+        withContext: true,
         Id: Schema.Number,
         Result: Schema.Struct({ n: Schema.Number }),
         ResultId: ({ n }) => n,

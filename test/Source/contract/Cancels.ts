@@ -91,7 +91,9 @@ export const cancels = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Ada
         for (let race = 0; race < form.races; race++) {
           const call = yield* Effect.fork(run(busyFor(3)))
           const innocent = yield* Effect.fork(run(busyFor(4)))
-          yield* Effect.sleep(1 + (race % 8))
+          // Of eight, the first is stopped at once, and the last when it has ended.
+          const moment = race % 8
+          yield* moment === 7 ? Fiber.await(call) : Effect.sleep(moment)
           if (Exit.isSuccess(yield* Fiber.interrupt(call))) completed += 1
           const exit = yield* Fiber.await(innocent)
           assert(Exit.isSuccess(exit), `race ${race}: an innocent call was hit: ${String(exit)}`)
@@ -117,7 +119,7 @@ export const cancels = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Ada
 
       const start = performance.now()
       yield* answered(run(quick))
-      assert.isBelow(performance.now() - start, form.measures ? 250 : soon)
+      assert.isBelow(performance.now() - start, form.measures ? 1_000 : soon)
       yield* until("calls", watch.busy, 0)
       yield* until("connections", full, whole)
     }))

@@ -3,7 +3,7 @@
  * a hang, and all is well again when the server is.
  */
 import { assert, type Vitest } from "@effect/vitest"
-import { Effect, Fiber, Option, type Scope } from "effect"
+import { Effect, Exit, Fiber, Option, Scope } from "effect"
 import * as Deadline from "../../../src/Deadline.ts"
 import * as Servers from "../../Servers.ts"
 import { type Adapter, makeServer, Server } from "./Adapter.ts"
@@ -55,7 +55,10 @@ export const faults = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adap
   test("full: SourceUnavailable, and well again when there is room", () =>
     Effect.gen(function* () {
       const { url, watch } = yield* network(adapter)
-      const greedy = yield* build(adapter, url, { connections: maxConnections + 1 })
+      // What the tests before have left is on its way out.
+      yield* until("connections", watch.connections, 0)
+      const scope = yield* Scope.make()
+      const greedy = yield* Scope.extend(build(adapter, url, { connections: maxConnections + 1 }), scope)
       // With a deadline: some servers are cancelled over a new connection, and there is no room for one.
       const hold = Effect.fork(Deadline.within(2_000)(greedy.run(busyFor(30_000))))
       const held = yield* Effect.all(Array.from({ length: maxConnections + 1 }, () => hold))
@@ -69,6 +72,7 @@ export const faults = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adap
 
       yield* Fiber.interruptAll(held)
       yield* until("calls", watch.busy, 0)
+      yield* Scope.close(scope, Exit.void)
       yield* answered(run(quick))
     }))
 
