@@ -8,6 +8,7 @@
  */
 import { Effect, Option } from "effect"
 import * as Options from "./Options.ts"
+import { Line, Place } from "./Permits/Line.ts"
 
 /**
  * A number of permits that effects take and give back.
@@ -39,6 +40,13 @@ export interface Permits {
   readonly take: (weight: number, restore: Restore) => Effect.Effect<void>
   /** Takes permits if it need not wait, and says whether it did. Nobody overtakes those who wait. */
   readonly tryTake: (weight?: number) => boolean
+  /**
+   * Takes permits without a fiber that waits: `onTurn` is called in the instant of the turn, at once if it need not wait. A
+   * holder joins once.
+   */
+  readonly join: (holder: Holder) => void
+  /** Gives back the permits of one that has joined; one that still waits for its turn leaves the line. Call it once. */
+  readonly leave: (holder: Holder) => void
   /** Gives permits back, as many as were taken, and wakes those whose turn it is. */
   readonly release: (weight?: number) => void
 }
@@ -51,13 +59,31 @@ export interface Permits {
  */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** One that waits, in a doubly linked list, so that leaving the queue costs the same wherever it stands. */
-interface Waiter {
-  readonly weight: number
-  wake: (() => void) | undefined
-  granted: boolean
-  before: Waiter | undefined
-  after: Waiter | undefined
+/**
+ * One that has permits, or waits for its turn to have them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export abstract class Holder extends Place {
+  /** True from its turn on. */
+  granted = false
+
+  constructor(readonly weight: number) {
+    super()
+  }
+
+  /** Called in the instant of its turn; it must not throw. */
+  abstract onTurn(): void
+}
+
+/** A fiber that waits. */
+class Waiter extends Holder {
+  wake: (() => void) | undefined = undefined
+
+  onTurn() {
+    this.wake?.()
+  }
 }
 
 /**
@@ -68,10 +94,8 @@ interface Waiter {
  */
 export const make = (limit: number): Permits => {
   Options.count("Permits.make", "limit", limit)
+  const line = new Line<Holder>()
   let free = limit
-  let first: Waiter | undefined
-  let last: Waiter | undefined
-  let waiting = 0
 
   const weigh = (weight: number) => {
     Options.count("Permits", "weight", weight)
@@ -81,35 +105,24 @@ export const make = (limit: number): Permits => {
 
   const tryTake = (weight = 1) => {
     weigh(weight)
-    if (first !== undefined || weight > free) return false
+    if (line.first !== undefined || weight > free) return false
     free -= weight
     return true
   }
 
-  const enqueue = (weight: number): Waiter => {
-    const waiter: Waiter = { weight, wake: undefined, granted: false, before: last, after: undefined }
-    if (last === undefined) first = waiter
-    else last.after = waiter
-    last = waiter
-    waiting += 1
-    return waiter
-  }
-
-  const unlink = (waiter: Waiter) => {
-    if (waiter.before === undefined) first = waiter.after
-    else waiter.before.after = waiter.after
-    if (waiter.after === undefined) last = waiter.before
-    else waiter.after.before = waiter.before
-    waiting -= 1
+  const join = (holder: Holder) => {
+    if (tryTake(holder.weight)) {
+      holder.granted = true
+      holder.onTurn()
+    } else line.join(holder)
   }
 
   const grant = () => {
-    while (first !== undefined && first.weight <= free) {
-      const waiter = first
-      unlink(waiter)
-      free -= waiter.weight
-      waiter.granted = true
-      waiter.wake?.()
+    for (let next = line.first; next !== undefined && next.weight <= free; next = line.first) {
+      line.leave(next)
+      free -= next.weight
+      next.granted = true
+      next.onTurn()
     }
   }
 
@@ -120,62 +133,57 @@ export const make = (limit: number): Permits => {
     grant()
   }
 
-  // One that was granted its turn in the instant it was interrupted gives it back; one that leaves the head of the queue
-  // may have been all that held up the next.
-  const leave = (waiter: Waiter) => {
-    if (waiter.granted) return release(waiter.weight)
-    unlink(waiter)
+  // One that was granted its turn in the instant it was interrupted gives it back; one that leaves the head of the line may
+  // have been all that held up the next.
+  const leave = (holder: Holder) => {
+    if (holder.granted) return release(holder.weight)
+    line.leave(holder)
     grant()
   }
 
-  const turn = (waiter: Waiter) =>
-    Effect.async<void>((resume) => {
+  // What follows stands inside the mask, and reads the end of the wait itself: between the turn and the end of the region
+  // that can be interrupted, an interruption would lose the permits. Few closures, since every waiter keeps them.
+  const afterTurn = <A, E, R>(weight: number, restore: Restore, next: () => Effect.Effect<A, E, R>) => {
+    if (tryTake(weight)) return next()
+    const waiter = new Waiter(weight)
+    line.join(waiter)
+    const turn = Effect.async<void>((resume) => {
       if (waiter.granted) resume(Effect.void)
       else waiter.wake = () => resume(Effect.void)
     })
-
-  // The interruption of a waiter is caught outside `restore`: caught inside, one that arrives between the grant and the end
-  // of the region would lose the permits.
-  const take = (weight: number, restore: Restore): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (tryTake(weight)) return Effect.void
-      const waiter = enqueue(weight)
-      return Effect.onInterrupt(restore(turn(waiter)), () => Effect.sync(() => leave(waiter)))
+    return Effect.matchCauseEffect(restore(turn), {
+      onSuccess: next,
+      onFailure: (cause) => {
+        leave(waiter)
+        return Effect.failCause(cause)
+      }
     })
+  }
+
+  const holding = <A, E, R>(weight: number, effect: Effect.Effect<A, E, R>) =>
+    Effect.ensuring(
+      effect,
+      Effect.sync(() => release(weight))
+    )
 
   return {
     limit,
     free: () => free,
-    waiting: () => waiting,
-    take,
+    waiting: () => line.length,
+    take: (weight, restore) => Effect.suspend(() => afterTurn(weight, restore, () => Effect.void)),
     tryTake,
+    join,
+    leave,
     release,
     with:
       (weight = 1) =>
       (effect) =>
-        Effect.uninterruptibleMask((restore) =>
-          Effect.zipRight(
-            take(weight, restore),
-            Effect.ensuring(
-              restore(effect),
-              Effect.sync(() => release(weight))
-            )
-          )
-        ),
+        Effect.uninterruptibleMask((restore) => afterTurn(weight, restore, () => holding(weight, restore(effect)))),
     tryWith:
       (weight = 1) =>
       (effect) =>
         Effect.uninterruptibleMask((restore) =>
-          Effect.suspend(() =>
-            tryTake(weight)
-              ? Effect.asSome(
-                  Effect.ensuring(
-                    restore(effect),
-                    Effect.sync(() => release(weight))
-                  )
-                )
-              : Effect.succeedNone
-          )
+          Effect.suspend(() => (tryTake(weight) ? Effect.asSome(holding(weight, restore(effect))) : Effect.succeedNone))
         )
   }
 }

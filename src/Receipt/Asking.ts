@@ -27,6 +27,11 @@ export interface Asked {
   readonly served: (from: Served) => void
   /** A guard has refused to make the call. */
   readonly refused: (by: Refused) => void
+  /**
+   * It takes longer than it usually does. Calls back once the answer waits for it, which is when every other source that
+   * is still being asked is overdue as well; at once if that is so now. Gives a way to be called no more.
+   */
+  readonly overdue: (holdsTheAnswer: () => void) => () => void
 }
 
 const nothing = () => {}
@@ -45,6 +50,11 @@ export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/A
     queued: nothing,
     served: nothing,
     refused: nothing,
+    // Outside any, nothing else is waited for.
+    overdue: (holdsTheAnswer) => {
+      holdsTheAnswer()
+      return nothing
+    },
     inner: () => ({ name: "unnamed", ended: nothing, cancelled: nothing, cleaned: nothing, gaveUp: nothing })
   })
 }) {}

@@ -43,6 +43,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** The source is being asked now. */
   begin(): void {
     this.start = this.recorder.now()
+    this.recorder.holding.began()
     this.recorder.onBegin?.(this)
   }
 
@@ -51,7 +52,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     this.end = this.recorder.now()
     if (this.cleaning === 0) this.cleanedAt = this.end
     this.outcome = Outcome.fromExit(this.name, exit, this.end - (this.start ?? this.end))
-    this.recorder.onEnd?.(this)
+    this.stopped()
     this.onEnded?.()
   }
 
@@ -59,7 +60,12 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     this.outcome = this.start === null ? Outcome.NotStarted() : Outcome.Cancelled()
     this.end = this.start === null ? null : this.recorder.now()
     this.cleanupBegan()
-    if (this.start !== null) this.recorder.onEnd?.(this)
+    if (this.start !== null) this.stopped()
+  }
+
+  private stopped(): void {
+    if (this.start !== null) this.recorder.holding.ended(this)
+    this.recorder.onEnd?.(this)
   }
 
   cleaned(): void {
@@ -100,6 +106,10 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   refused(by: Refused): void {
     this.guarding.refused = by
+  }
+
+  overdue(holdsTheAnswer: () => void): () => void {
+    return this.recorder.holding.overdue(this, holdsTheAnswer)
   }
 
   private get guarding(): Guarding {

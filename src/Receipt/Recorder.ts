@@ -10,6 +10,7 @@ import type { Ending, FirstCause, Receipt } from "../Receipt.ts"
 import { describe } from "../Receipt.ts"
 import { criticalPath } from "./CriticalPath.ts"
 import { Entry, rounded } from "./Entry.ts"
+import { Holding } from "./Holding.ts"
 
 export {
   /** @since 0.1.0 */
@@ -25,6 +26,8 @@ export {
 export class Recorder {
   readonly id = crypto.randomUUID()
   readonly entries: Array<Entry<unknown, unknown>> = []
+  /** Which of them the answer waits for. */
+  readonly holding = new Holding()
   readonly startedAt: number
   /** Cleanups that still run. */
   cleaning = 0

@@ -1,0 +1,115 @@
+/**
+ * The guards around a call, and their one order.
+ *
+ * A guard is a function from effect to effect. Each works alone, on any effect, and obeys the ambient deadline. Where
+ * several are used, they stand in this order, from the outside in:
+ *
+ * 1. **Cache**: what is known needs nobody's leave. It is outside the breaker, so that it answers while that is open, and
+ *    sees every failure, which is what stale values are for.
+ * 2. **Single flight**: what somebody else is asking for already is asked for once, retries and all.
+ * 3. **Retry**: outside everything that limits calls, so that each call it makes is limited, and so that it holds no place
+ *    and no turn while it waits.
+ * 4. **Hedge**: inside the retry, which so waits and counts only once both calls have failed. The other way round, each of
+ *    the two would be retried.
+ * 5. **The gate of the breaker**: a call that will be refused is refused before it waits for anything.
+ * 6. **Bulkhead**: a limit to the calls in flight is only kept if hedges and retries count, so it is inside both.
+ * 7. **Rate limit**: inside the bulkhead, right before the call. A call that had its turn and then waited for a place would
+ *    go out when others do: more of them in one second than was promised.
+ * 8. **Breaker**: inside all that waits, so that it judges the source, and not the queue before it. Calls that were waiting
+ *    when it opened are refused here.
+ * 9. **Time limit**: inside the breaker, which would otherwise never hear of a source that hangs: an interruption from
+ *    outside says nothing of it.
+ *
+ * The deadline has no place among them: it is ambient, and each of them reads it.
+ *
+ * Others do it likewise: resilience4j has the retry around the breaker around the limits, Polly's standard handler the retry
+ * around the breaker around the time limit of an attempt, Finagle and Envoy budgets for retries and a limit for each try.
+ * What differs is that the breaker stands twice here.
+ *
+ * @since 0.1.0
+ */
+import type { Duration, Effect } from "effect"
+import * as Options from "./Options.ts"
+import type { SourceTimedOut } from "./Outcome.ts"
+import * as Breaker from "./Resilience/Breaker.ts"
+import * as Hedge from "./Resilience/Hedge.ts"
+import * as Retry from "./Resilience/Retry.ts"
+import { timeLimit } from "./Resilience/TimeLimit.ts"
+
+/** @since 0.1.0 */
+export * as Breaker from "./Resilience/Breaker.ts"
+/** @since 0.1.0 */
+export * as Budget from "./Resilience/Budget.ts"
+/** @since 0.1.0 */
+export * as Hedge from "./Resilience/Hedge.ts"
+/** @since 0.1.0 */
+export * as Retry from "./Resilience/Retry.ts"
+export {
+  /** @since 0.1.0 */
+  once
+} from "./Resilience/Idempotence.ts"
+export {
+  /** @since 0.1.0 */
+  timeLimit
+} from "./Resilience/TimeLimit.ts"
+export {
+  /** @since 0.1.0 */
+  isTransient
+} from "./Resilience/Transient.ts"
+
+/**
+ * What the standard guards are made of. Each can be given as options, or as a guard made before, to share it or to look at
+ * it; `Retry.none` and the like leave it out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StandardOptions {
+  /** The name of the source, in errors, logs and metrics. */
+  readonly name: string
+  /** Calls again after a failure that may pass; see `Retry.make` for the defaults. */
+  readonly retry?: Retry.Retry | Retry.RetryOptions | undefined
+  /** Makes a second call when the first is slow; default: slower than 95 % of the calls of the last minute. */
+  readonly hedge?: Hedge.Hedge | undefined
+  /** Stops asking while too many calls fail; see `Breaker.make` for the defaults. */
+  readonly breaker?: Breaker.Breaker | Breaker.BreakerOptions | undefined
+  /** How long one call may take; default 10 seconds. `Infinity` for as long as the deadline allows. */
+  readonly timeLimit?: Duration.DurationInput | undefined
+}
+
+/**
+ * The guards of one source, as one function.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Standard = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<A, E | SourceTimedOut | Breaker.BreakerOpen, R>
+
+/**
+ * The one ready-made stack of guards, in their order. Make it once for each source and use it for all its calls, since they
+ * share budgets and the breaker.
+ *
+ * @example
+ * ```ts
+ * const guarded = Resilience.standard({ name: "orders", timeLimit: "2 seconds" })
+ *
+ * const orders = (id: number) => Http.json(`http://orders.internal/${id}`, { schema: Orders }).pipe(guarded)
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const standard = (options: StandardOptions): Standard => {
+  const { name } = options
+  const retry = typeof options.retry === "function" ? options.retry : Retry.make({ name, ...options.retry })
+  const hedge = options.hedge ?? Hedge.percentile(0.95, { name })
+  const breaker = isBreaker(options.breaker) ? options.breaker : Breaker.make({ name, ...options.breaker })
+  const limit = Options.duration("Resilience.standard", "timeLimit", options.timeLimit ?? "10 seconds")
+
+  return (effect) => effect.pipe(timeLimit(limit), Breaker.with(breaker), Breaker.gate(breaker), hedge, retry)
+}
+
+const isBreaker = (given: StandardOptions["breaker"]): given is Breaker.Breaker =>
+  given !== undefined && "gate" in given

@@ -1,0 +1,67 @@
+/**
+ * How guards that call more than once tell the receipt of each call.
+ *
+ * @since 0.1.0
+ */
+import { Cause, type Exit } from "effect"
+import type { Attempt as Listed } from "../Receipt.ts"
+import type { Asked } from "../Receipt/Asking.ts"
+
+/**
+ * One call of a guard, as it happens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Attempt {
+  /** What the call is given as the source that is being asked. */
+  readonly asked: Asked
+  /** The call has ended; what is said first holds. */
+  readonly end: (outcome: Listed["outcome"]) => void
+}
+
+/**
+ * A guard makes a call now.
+ *
+ * Where guards stand inside each other, the first call of the inner one is this call, and not another: it is listed once,
+ * and the inner guard says how it ended.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const begin = (asking: Asked, kind: Listed["kind"]): Attempt => {
+  const listed = asking.attempt(kind)
+  let ended = false
+  const end: Attempt["end"] = (outcome) => {
+    if (ended) return
+    ended = true
+    listed(outcome)
+  }
+  let handedOn = false
+  const asked: Asked = {
+    name: asking.name,
+    progress: (text) => asking.progress(text),
+    inner: () => asking.inner(),
+    attempt: (inner) => {
+      if (handedOn || inner !== "first") return asking.attempt(inner)
+      handedOn = true
+      return end
+    },
+    queued: (millis) => asking.queued(millis),
+    served: (from) => asking.served(from),
+    refused: (by) => asking.refused(by),
+    overdue: (holdsTheAnswer) => asking.overdue(holdsTheAnswer)
+  }
+  return { asked, end }
+}
+
+/**
+ * The word for how a call ended.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): NonNullable<Listed["outcome"]> => {
+  if (exit._tag === "Success") return "succeeded"
+  return Cause.isInterruptedOnly(exit.cause) ? "cancelled" : "failed"
+}

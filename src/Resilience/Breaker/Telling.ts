@@ -1,0 +1,114 @@
+/**
+ * Who is told when a breaker changes: logs, metrics, and whoever listens.
+ *
+ * @since 0.1.0
+ */
+import { type Clock, Effect, LogLevel, Metric, Stream } from "effect"
+import * as Metrics from "../Metrics.ts"
+import type { Change, Circuit, State } from "./Circuit.ts"
+
+/**
+ * A change of a breaker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Transition {
+  readonly breaker: string
+  /** Of a keyed breaker, which of them. */
+  readonly key: string | undefined
+  readonly from: State
+  readonly to: State
+  /** Why, in words. */
+  readonly reason: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/**
+ * Those who listen to the changes of one breaker, or of all breakers of a keyed one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Listeners = Set<(transition: Transition) => void>
+
+/**
+ * Every change from now on. A reader that stands still holds the last thousand.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const heard = (listeners: Listeners): Stream.Stream<Transition> =>
+  Stream.asyncPush<Transition>(
+    (emit) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const listener = (transition: Transition) => void emit.single(transition)
+          listeners.add(listener)
+          return listener
+        }),
+        (listener) => Effect.sync(() => listeners.delete(listener))
+      ),
+    { bufferSize: 1_000, strategy: "sliding" }
+  )
+
+/**
+ * Tells of the changes of a circuit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Teller {
+  /** Tells of what has changed since the last time. */
+  readonly tell: (clock: Clock.Clock) => Effect.Effect<void>
+  /** The circuit is not used any more, so it does not count as open. */
+  readonly retire: () => void
+}
+
+/**
+ * Makes one for the circuit of this breaker.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (circuit: Circuit, breaker: string, key: string | undefined, listeners: Listeners): Teller => {
+  const open = Metric.tagged(Metrics.breakersOpen, "breaker", breaker)
+  let retired = false
+  const tellOf = (transition: Transition) => {
+    if (!retired) open.unsafeModify(Number(transition.from === "closed") - Number(transition.to === "closed"), [])
+    Metrics.changed(breaker, transition.to)
+    listeners.forEach((listener) => listener(transition))
+    return log(transition)
+  }
+  return {
+    tell: (clock) => {
+      if (circuit.changes.length === 0) return Effect.void
+      const at = clock.unsafeCurrentTimeMillis()
+      const changes: ReadonlyArray<Change> = circuit.changes.splice(0)
+      return Effect.all(
+        changes.map((change) => tellOf({ breaker, key, ...change, at })),
+        { discard: true }
+      )
+    },
+    retire: () => {
+      if (!retired && circuit.state !== "closed") open.unsafeModify(-1, [])
+      retired = true
+    }
+  }
+}
+
+/**
+ * What a breaker is called in messages.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const title = (breaker: string, key: string | undefined): string =>
+  `The breaker "${breaker}"${key === undefined ? "" : ` of "${key}"`}`
+
+const log = ({ breaker, from, key, reason, to }: Transition): Effect.Effect<void> =>
+  Effect.logWithLevel(
+    to === "open" ? LogLevel.Warning : LogLevel.Info,
+    `${title(breaker, key)} is ${to}: ${reason}`
+  ).pipe(Effect.annotateLogs({ breaker, ...(key === undefined ? {} : { key }), from, to, reason }))

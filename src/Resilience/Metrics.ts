@@ -1,0 +1,90 @@
+/**
+ * The metrics of guards. They are counted by the name that a guard was given, and not by the source that is being asked:
+ * among these are items, of which there are any number.
+ *
+ * @since 0.1.0
+ */
+import { Metric } from "effect"
+import type { Attempt, Refused } from "../Receipt.ts"
+
+/**
+ * Calls made again after a failure, by `source` and `outcome` (`succeeded`, `failed`, `cancelled`).
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const retries = Metric.counter("muster_retries_total", {
+  description: "Calls made again after a failure",
+  incremental: true
+})
+
+/**
+ * Second calls made beside a slow one or right after a failed one, by `source` and `outcome`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const hedges = Metric.counter("muster_hedges_total", {
+  description: "Second calls made beside a slow one, or right after one that failed",
+  incremental: true
+})
+
+/**
+ * Calls that a guard refused to make, by `source` and `by` (`breaker`, `retry-budget`, `hedge-budget`, …).
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const refusals = Metric.counter("muster_refusals_total", {
+  description: "Calls that a guard refused to make",
+  incremental: true
+})
+
+/**
+ * Breakers that are not closed, by `breaker`: of one it is 0 or 1, of a keyed one how many of its keys.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const breakersOpen = Metric.gauge("muster_breakers_open", { description: "Breakers that are not closed" })
+
+/**
+ * Changes of breakers, by `breaker` and `to` (`open`, `half-open`, `closed`).
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const breakerTransitions = Metric.counter("muster_breaker_transitions_total", {
+  description: "Changes of breakers",
+  incremental: true
+})
+
+/**
+ * Counts calls that a guard with this name makes besides the first.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const counting = (metric: typeof retries, source: string) => {
+  const named = Metric.tagged(metric, "source", source)
+  return (outcome: NonNullable<Attempt["outcome"]>): void =>
+    Metric.tagged(named, "outcome", outcome).unsafeUpdate(1, [])
+}
+
+/**
+ * Counts a refusal of the guard with this name.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const refused = (source: string, by: Refused | "hedge-budget"): void =>
+  refusals.pipe(Metric.tagged("source", source), Metric.tagged("by", by)).unsafeUpdate(1, [])
+
+/**
+ * Counts a change of the breaker with this name.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const changed = (breaker: string, to: string): void =>
+  breakerTransitions.pipe(Metric.tagged("breaker", breaker), Metric.tagged("to", to)).unsafeUpdate(1, [])

@@ -1,0 +1,43 @@
+/**
+ * Gives one call a limit of its own inside the deadline.
+ *
+ * @since 0.1.0
+ */
+import { type Duration, Effect } from "effect"
+import { dual } from "effect/Function"
+import * as Deadline from "../Deadline.ts"
+import * as Options from "../Options.ts"
+import { SourceTimedOut } from "../Outcome.ts"
+import { Asking } from "../Receipt/Asking.ts"
+import { Race } from "./Race.ts"
+
+/**
+ * Gives a source its own limit inside the deadline: it fails with `SourceTimedOut` at the limit, whatever the effect does,
+ * and the ambient deadline inside it is shortened.
+ *
+ * `Effect.timeout` in its place would wait for the effect's cleanup.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const timeLimit: {
+  (limit: Duration.DurationInput): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SourceTimedOut, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, limit: Duration.DurationInput): Effect.Effect<A, E | SourceTimedOut, R>
+} = dual(
+  2,
+  <A, E, R>(effect: Effect.Effect<A, E, R>, limit: Duration.DurationInput): Effect.Effect<A, E | SourceTimedOut, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const millis = Options.duration("Source.timeLimit", "limit", limit)
+        const asking = yield* Asking
+        const race = new Race<A, E>()
+        const call = yield* race.start(Deadline.within(millis)(effect), asking.inner())
+        yield* race
+          .within(millis, () => call.exit !== undefined, restore)
+          .pipe(Effect.onInterrupt(() => Effect.sync(race.cancel)))
+        if (call.exit !== undefined) return yield* race.answer(call)
+        race.cancel()
+        return yield* new SourceTimedOut({ source: asking.name, limit: millis })
+      })
+    )
+)

@@ -1,0 +1,180 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Random } from "effect"
+import { Aggregator } from "../src/Aggregator.ts"
+import * as Cleanup from "../src/Cleanup.ts"
+import * as Gather from "../src/Gather.ts"
+import * as Resilience from "../src/Resilience.ts"
+import { SourceUnavailable } from "../src/Source.ts"
+import * as Testkit from "../src/Testkit.ts"
+import type { Sources } from "../src/Testkit/Schedule.ts"
+import { failureOf, guardsOf, inTurn, onMachine, refuses, timed, unavailable } from "./Resilience/Calls.ts"
+
+const { Breaker, Hedge, Retry } = Resilience
+const { fails, hangs, succeeds } = Testkit
+const down = fails(unavailable())
+
+describe("Resilience.standard", () => {
+  it.effect("guards a source of an aggregation, under TestClock, and says what it did", () =>
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({ name: "orders", retry: { delay: 0 }, hedge: Hedge.after(50) })
+      const call = inTurn<string, SourceUnavailable>(down, down, hangs(), succeeds("fine"))
+      const [elapsed, exit] = yield* Testkit.timed(Aggregator.gather("page", { orders: guarded(call) }))
+
+      assert.deepStrictEqual([elapsed, exit], [50, Exit.succeed({ orders: "fine" })])
+      assert.strictEqual(call.asked.length, 4)
+    }).pipe(Effect.provide(Aggregator.layer({ deadline: "1 second", logger: Testkit.silent })))
+  )
+
+  onMachine(
+    "has the time limit inside the breaker: a source that hangs opens it",
+    Effect.gen(function* () {
+      const breaker = Breaker.make({ trip: Breaker.consecutive(3) })
+      const guarded = Resilience.standard({ name: "orders", breaker, timeLimit: 100, retry: Retry.none })
+      for (let n = 0; n < 3; n++) yield* Effect.exit(guarded(hangs()))
+
+      assert.strictEqual(yield* breaker.state, "open")
+      assert.deepInclude(failureOf(yield* Effect.exit(guarded(hangs()))), { _tag: "BreakerOpen", breaker: "unnamed" })
+    })
+  )
+
+  onMachine(
+    "has the retry and the hedge outside the breaker: it counts each of their calls, and refuses them once it is open",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({
+        name: "orders",
+        retry: { attempts: 10, delay: 0, maxDelay: 0 },
+        breaker: { trip: Breaker.consecutive(4), openFor: 500 }
+      })
+      const call = inTurn<string, SourceUnavailable>(down)
+      const guards = yield* guardsOf(guarded(call))
+
+      assert.strictEqual(call.asked.length, 4)
+      assert.deepStrictEqual(
+        guards?.attempts.map(({ kind }) => kind),
+        ["first", "hedge", "retry", "hedge", "retry"]
+      )
+      assert.strictEqual(guards?.refused, "breaker")
+    })
+  )
+
+  onMachine(
+    "waits for a breaker to let a call through, if the deadline allows",
+    Effect.gen(function* () {
+      const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 500 })
+      yield* Effect.exit(Breaker.with(breaker)(down))
+      const guarded = Resilience.standard({ name: "orders", breaker, retry: { delay: 0 } })
+      const [late, refused] = yield* timed(Gather.failFast([guarded(succeeds(1))], { deadline: 500 }))
+      assert.deepStrictEqual([late, Exit.isFailure(refused)], [0, true])
+
+      const [elapsed, exit] = yield* timed(Gather.failFast([guarded(succeeds(1))], { deadline: 501 }))
+      assert.deepStrictEqual([elapsed, Exit.isSuccess(exit)], [500, true])
+    })
+  )
+
+  onMachine(
+    "calls once what must not be called twice",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({ name: "orders", hedge: Hedge.after(10) })
+      const failing = inTurn<string, SourceUnavailable>(down)
+      const slow = inTurn<string, never>(succeeds("slow", { after: 50 }))
+      yield* Effect.exit(guarded(Resilience.once(failing)))
+      yield* guarded(Resilience.once(slow))
+
+      assert.deepStrictEqual([failing.asked.length, slow.asked.length], [1, 1])
+    })
+  )
+
+  onMachine(
+    "leaves out what it is told to",
+    Effect.gen(function* () {
+      const bare = Resilience.standard({
+        name: "orders",
+        retry: Retry.none,
+        hedge: Hedge.none,
+        breaker: Breaker.none,
+        timeLimit: Infinity
+      })
+      const call = inTurn<string, SourceUnavailable>(down)
+      for (let n = 0; n < 50; n++) yield* Effect.exit(bare(call))
+      const [elapsed] = yield* timed(bare(succeeds("slow", { after: "1 hour" })))
+
+      assert.deepStrictEqual([call.asked.length, elapsed], [50, 3_600_000])
+    })
+  )
+
+  it("refuses options that cannot be meant by their name", () => {
+    refuses({
+      "Retry.make attempts": () => Resilience.standard({ name: "orders", retry: { attempts: -1 } }),
+      "Breaker.make probes": () => Resilience.standard({ name: "orders", breaker: { probes: 0 } }),
+      "Resilience.standard timeLimit": () => Resilience.standard({ name: "orders", timeLimit: NaN })
+    })
+  })
+})
+
+const sources = {
+  a: { ends: [{ succeed: "a" }, { fail: unavailable() }, "hang"], after: [0, 10, 30], cleanup: [0, 15] },
+  b: { ends: [{ succeed: "b" }, { fail: unavailable() }], after: [0, 15] }
+} as const
+type Two = Sources<typeof sources>
+const all = { schedules: 18 * 4 * 3, exhaustive: true }
+
+/** Each guard as it is used, made afresh for every schedule. */
+const guards: Record<string, () => <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, unknown>> = {
+  retry: () => Retry.make({ delay: 5 }),
+  hedge: () => Hedge.after(10),
+  "hedge of the critical path": () => Hedge.after(10, { criticalPath: true }),
+  "time limit": () => Resilience.timeLimit(10),
+  breaker: () => Breaker.with(Breaker.make({ trip: Breaker.consecutive(1), openFor: 5 })),
+  "standard guards": () => Resilience.standard({ name: "explored", hedge: Hedge.after(10), timeLimit: 20 })
+}
+
+describe("on every schedule of two sources nothing is left behind by", () => {
+  for (const [name, make] of Object.entries(guards)) {
+    const explored = () =>
+      Effect.gen(function* () {
+        const program = ({ a, b }: Two) => {
+          const guard = make()
+          // Not under their own names: a source that is asked twice, or not at all, is not what its receipt is about.
+          const gather = Gather.failFast({ first: guard(a), second: guard(b) }, { deadline: 20 })
+          return Effect.exit(Effect.withRandom(gather, Random.fixed([0.5])))
+        }
+        const report = yield* Testkit.explore(program, {
+          sources,
+          invariants: [
+            { name: "it answers in time", check: ({ elapsed }) => (elapsed <= 20 ? undefined : `at ${elapsed}`) }
+          ]
+        })
+
+        assert.deepStrictEqual(report, all)
+      })
+    it.effect(name, explored, 30_000)
+  }
+
+  it.effect("a breaker: every probe gives its place back", () =>
+    Effect.gen(function* () {
+      const program = ({ a, b }: Two) =>
+        Effect.gen(function* () {
+          const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 1_000 })
+          yield* Effect.exit(Breaker.with(breaker)(down))
+          yield* Effect.sleep(1_000)
+          yield* Effect.exit(Gather.failFast({ a: Breaker.with(breaker)(a), b }, { deadline: 20 }))
+          yield* Cleanup.settled
+          const state = yield* breaker.state
+          const next = yield* Effect.exit(Breaker.with(breaker)(Effect.void))
+          return state === "open" || Exit.isSuccess(next)
+        })
+      const report = yield* Testkit.explore(program, {
+        sources,
+        invariants: [
+          {
+            name: "a place is free, unless the probe failed",
+            check: ({ exit }) =>
+              exit._tag === "Some" && Exit.isSuccess(exit.value) && exit.value.value ? undefined : "none is"
+          }
+        ]
+      })
+
+      assert.deepStrictEqual(report, all)
+    })
+  )
+})
