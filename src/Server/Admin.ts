@@ -1,0 +1,127 @@
+/**
+ * The admin port: metrics, receipts and the health of sources, for whoever runs the server and nobody else.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, type Redacted, Stream } from "effect"
+import { isIP } from "node:net"
+import * as Options from "../Options.ts"
+import { line } from "../Receipt/Recording.ts"
+import * as Accept from "./Accept.ts"
+import type { Drain } from "./Drain.ts"
+import * as Events from "./Events.ts"
+import * as Exchange from "./Exchange.ts"
+import * as Health from "./Health.ts"
+import type { InFlight } from "./InFlight.ts"
+import * as Keys from "./Keys.ts"
+import * as Metrics from "./Metrics.ts"
+import * as Problem from "./Problem.ts"
+import * as Prometheus from "./Prometheus.ts"
+import type { Recent } from "./Recent.ts"
+import * as Router from "./Router.ts"
+
+/**
+ * What the admin port tells of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdminOptions {
+  readonly host: string
+  readonly token: Redacted.Redacted | undefined
+  readonly drain: Drain
+  readonly inFlight: InFlight
+  readonly recent: Recent
+  /** Milliseconds between two signs of life in a stream. */
+  readonly heartbeat: number
+}
+
+/**
+ * All that is there; it is answered at all times, also while the server drains.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const paths: ReadonlySet<string> = new Set(["/metrics", "/receipts", "/healthz", "/readyz"])
+
+/**
+ * The application of the admin port:
+ *
+ * - `GET /metrics`: all metrics of the process, for Prometheus.
+ * - `GET /receipts`: the last 1,000 receipts as lines of JSON; with `Accept: text/event-stream` those that come as well.
+ * - `GET /healthz`, `GET /readyz`: the probes; they need no token.
+ *
+ * A host that is no loopback needs a token, or an `InvalidOption` is raised. Without a token only requests to a name of
+ * the loopback are answered: a page in a browser could ask under a name of its own that leads here.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export const make = (options: AdminOptions): Effect.Effect<Router.App> => {
+  const { drain, host, inFlight, recent, token } = options
+  if (token === undefined && !isLoopback(host))
+    Options.refuse("Server.layer", "admin.host", host, "127.0.0.1 unless there is an admin.token")
+  const keys = token === undefined ? undefined : Keys.make([token])
+  const mayAsk = ({ headers }: HttpServerRequest) =>
+    keys === undefined ? isLoopback(hostOf(headers["host"])) : keys.admit(headers) !== undefined
+  const refused = Effect.succeed(Problem.respond(keys === undefined ? misdirected : Problem.unauthorized))
+  const guarded = (handler: Router.Route["handler"]) =>
+    Effect.flatMap(HttpServerRequest, (request) => (mayAsk(request) ? handler : refused))
+  const ready = Effect.flatMap(HttpServerRequest, (request) =>
+    Health.ready(drain, inFlight, recent, mayAsk(request) ? "details" : "summary")
+  )
+  return Router.make([
+    { method: "GET", path: "/metrics", handler: guarded(metrics) },
+    { method: "GET", path: "/receipts", handler: guarded(receipts(options)) },
+    { method: "GET", path: "/healthz", handler: Health.live },
+    { method: "GET", path: "/readyz", handler: ready }
+  ])
+}
+
+/**
+ * Whether only this machine reaches a host.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
+
+const hostOf = (header = ""): string => header.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
+
+const misdirected = Problem.make("misdirected", "Ask for localhost, or give the server an admin token")
+
+const metrics = Effect.map(Effect.zipRight(Metrics.sample, Prometheus.text), (text) =>
+  HttpServerResponse.text(text, { contentType: Prometheus.contentType, headers: { "cache-control": "no-store" } })
+)
+
+const receipts = ({ drain, heartbeat, recent }: AdminOptions) =>
+  Effect.gen(function* () {
+    const exchange = yield* Exchange.Current
+    const { headers } = yield* HttpServerRequest
+    const form = Accept.choose(headers["accept"])
+    if (form !== "sse") {
+      return HttpServerResponse.stream(Stream.encodeText(Stream.map(Stream.fromIterable(recent.receipts()), line)), {
+        contentType: Accept.types.ndjson,
+        headers: { "cache-control": "no-store" }
+      })
+    }
+    return yield* Events.respond({
+      form,
+      exchange,
+      heartbeat,
+      run: (write) => {
+        write("start", {})
+        return Effect.suspend(() => {
+          // It has no end of its own, and would hold up the drain.
+          const stop = drain.on("draining", () => exchange.close?.())
+          const told = Stream.runForEach(recent.follow, (receipt) =>
+            Effect.sync(() => write("receipt", receipt, receipt.id))
+          )
+          return Effect.ensuring(told, Effect.sync(stop))
+        })
+      }
+    })
+  })

@@ -1,0 +1,69 @@
+/**
+ * Answers as responses, and what their headers say of them.
+ *
+ * @since 0.1.0
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { Receipt, SourceReceipt } from "../Receipt.ts"
+
+/**
+ * An answer in JSON; with a receipt, both in one object: `{ "answer", "receipt" }`.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respond = (
+  answer: unknown,
+  receipt: Receipt | undefined,
+  headers: Readonly<Record<string, string>>
+): HttpServerResponse.HttpServerResponse =>
+  // An answer of `undefined` is no JSON.
+  HttpServerResponse.text(JSON.stringify(receipt === undefined ? answer : { answer, receipt }) ?? "null", {
+    contentType: "application/json",
+    headers: { "cache-control": "no-store", ...headers }
+  })
+
+/**
+ * What the headers say of how an answer came about: `Server-Timing` has every source, `Muster-Complete` says whether any
+ * part is missing, `Muster-Receipt` is the id of its receipt in logs and on the admin port.
+ *
+ * @since 0.1.0
+ * @category headers
+ */
+export const headersOf = (receipt: Receipt): Readonly<Record<string, string>> => ({
+  "server-timing": timing(receipt),
+  "muster-complete": String(receipt.outcome === "succeeded"),
+  "muster-receipt": receipt.id
+})
+
+/** Clients take headers of 8 to 16 kB, all of them together. */
+const longest = 6_000
+
+/**
+ * The `Server-Timing` header: how many milliseconds each source took, how it ended unless well, and the whole.
+ *
+ * @see https://www.w3.org/TR/server-timing/
+ * @since 0.1.0
+ * @category headers
+ */
+export const timing = ({ elapsed, sources }: Receipt): string => {
+  const total = `total;dur=${rounded(elapsed)}`
+  const metrics: Array<string> = []
+  let length = total.length
+  for (const source of sources) {
+    const metric = metricOf(source)
+    length += metric.length + 2
+    if (length > longest)
+      return [...metrics, `more;desc="${sources.length - metrics.length} sources"`, total].join(", ")
+    metrics.push(metric)
+  }
+  return [...metrics, total].join(", ")
+}
+
+const metricOf = ({ end, name, outcome, start }: SourceReceipt): string => {
+  const token = name.replace(/[^!#$%&'*+.^_`|~\w-]/g, "_").slice(0, 100) || "_"
+  const duration = start === null || end === null ? "" : `;dur=${rounded(end - start)}`
+  return `${token}${duration}${outcome === "succeeded" ? "" : `;desc=${outcome}`}`
+}
+
+const rounded = (millis: number) => Math.round(millis * 10) / 10

@@ -1,0 +1,193 @@
+/**
+ * Makes the question that a source asks its service, with everything from outside in it encoded or bound.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Redacted } from "effect"
+import { Asking } from "../../Receipt/Asking.ts"
+import type { Questions } from "../../Source.ts"
+import * as File from "./File.ts"
+import { isHeader } from "./File/Inputs.ts"
+import * as Path from "./Path.ts"
+import { type Form, Given, type Reference, ReferenceUnusable, Template } from "./Template.ts"
+
+/**
+ * What references stand for: the input of the endpoint and the answers of its sources, by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Values = Readonly<Record<string, unknown>>
+
+/**
+ * What a source asks besides the headers that are sent on, which only the request knows.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <K extends File.Kind>(
+  kind: K,
+  service: File.Service,
+  source: File.Source,
+  values: Values
+): Effect.Effect<Questions[K], ReferenceUnusable> =>
+  Effect.flatMap(Asking, ({ name }) =>
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(makers[kind](new Filling(name, values), source, service))
+      } catch (error) {
+        return error instanceof ReferenceUnusable ? error : Effect.die(error)
+      }
+    })
+  )
+
+type Makers = { readonly [K in File.Kind]: (fill: Filling, source: File.Source, service: File.Service) => Questions[K] }
+
+const sql = (fill: Filling, { sql }: File.Source): Questions["postgres"] => fill.statement(sql!)
+
+const makers: Makers = {
+  http: (fill, source, { headers = {} }) => {
+    const method = File.methods.find((method) => source[method] !== undefined)!
+    const own = Object.entries(source.headers ?? {}).map(([name, template]) => [name, fill.header(template)] as const)
+    return {
+      // Each method is called as in a file, in capitals.
+      method: method.toUpperCase() as Questions["http"]["method"],
+      path: fill.path(source[method]!),
+      headers: lowerCase([
+        ...Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)] as const),
+        ...own.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
+      ]),
+      body: source.body === undefined ? undefined : fill.form(source.body, true)
+    }
+  },
+  postgres: sql,
+  mysql: sql,
+  sqlite: sql,
+  redis: (fill, { command, key }) => {
+    if (key !== undefined) return { key: fill.encoded(key) }
+    const [name, ...args] = command!.map((part) => (typeof part === "number" ? part : fill.argument(part)))
+    return { command: [String(name), ...args] }
+  },
+  mongo: (fill, { collection, find, limit, one, pipeline, project, sort }) => ({
+    collection: collection!,
+    read:
+      pipeline === undefined
+        ? {
+            find: object(fill.form(find ?? {}, false)),
+            sort: sort === undefined ? undefined : object(fill.form(sort, false)),
+            project: project === undefined ? undefined : object(fill.form(project, false)),
+            limit: one === true ? 1 : limit
+          }
+        : { pipeline: list(fill.form(pipeline, false)).map(object) }
+  })
+}
+
+/** The names of headers are the same in any letters; the last one counts. */
+const lowerCase = (headers: ReadonlyArray<readonly [name: string, value: string]>) =>
+  Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]))
+
+// That they are objects and lists is found out when the file is checked.
+const object = (value: unknown) => value as Readonly<Record<string, unknown>>
+const list = (value: unknown) => value as ReadonlyArray<unknown>
+
+/** Puts in what references stand for. */
+class Filling {
+  constructor(
+    private readonly source: string,
+    private readonly values: Values
+  ) {}
+
+  /** Percent-encoded, also what is in the query. */
+  path(template: Template): string {
+    let text = ""
+    for (const part of template.parts) {
+      if (typeof part === "string") text += part
+      else if (part instanceof Given) text += encodeURIComponent(part.value)
+      else {
+        const value = this.percent(part)
+        if (!text.includes("?") && value === "") this.unusable(part, "is empty, and stands in a path")
+        text += value
+        // A step to another folder, also where it is a part of what stands between two slashes.
+        if (!text.includes("?") && /\/(?:\.|%2e){1,2}$/i.test(text)) this.unusable(part, `makes a path of "." or ".."`)
+      }
+    }
+    return text
+  }
+
+  /** `undefined` where it is nothing but a reference that stands for nothing. */
+  header(template: Template): string | undefined {
+    if (template.whole !== undefined && this.scalar(template.whole) === null) return undefined
+    return this.text(template, (reference) => {
+      const text = String(this.scalar(reference) ?? "")
+      return isHeader(text) ? text : this.unusable(reference, "has a character that cannot stand in a header")
+    })
+  }
+
+  encoded(template: Template): string {
+    return this.text(template, (reference) => this.percent(reference))
+  }
+
+  argument(template: Template): string | number {
+    const value = template.whole === undefined ? this.encoded(template) : this.scalar(template.whole)
+    return typeof value === "number" ? value : String(value ?? "")
+  }
+
+  statement({ parts }: Template): Questions["postgres"] {
+    const text = [""]
+    const params: Array<string | number | boolean | null> = []
+    for (const part of parts) {
+      if (typeof part === "string") text.push(text.pop()! + part)
+      else {
+        params.push(part instanceof Given ? part.value : this.scalar(part))
+        text.push("")
+      }
+    }
+    return { text, params }
+  }
+
+  /** Lists and objects that references stand for are put in where they are no operators to anybody. */
+  form(form: Form, whole: boolean): unknown {
+    if (typeof form !== "object" || form === null) return form
+    if (isList(form)) return form.map((item) => this.form(item, whole))
+    if (form instanceof Template) {
+      if (form.whole !== undefined) return whole ? this.value(form.whole) : this.scalar(form.whole)
+      return this.text(form, (reference) => String(this.scalar(reference) ?? ""))
+    }
+    return Object.fromEntries(Object.entries(form).map(([name, member]) => [name, this.form(member, whole)]))
+  }
+
+  private text(template: Template, fill: (reference: Reference) => string): string {
+    return template.parts
+      .map((part) => (typeof part === "string" ? part : part instanceof Given ? part.value : fill(part)))
+      .join("")
+  }
+
+  private percent(reference: Reference): string {
+    try {
+      return encodeURIComponent(String(this.scalar(reference) ?? ""))
+    } catch (error) {
+      if (error instanceof ReferenceUnusable) throw error
+      return this.unusable(reference, "is no text")
+    }
+  }
+
+  private scalar(reference: Reference): string | number | boolean | null {
+    const value = this.value(reference)
+    if (typeof value === "string" || typeof value === "boolean" || value === null) return value
+    if (typeof value === "number" && Number.isFinite(value)) return value
+    return this.unusable(reference, "is more than one value")
+  }
+
+  private value(reference: Reference): unknown {
+    const [root, ...steps] = reference.path
+    const value = Object.hasOwn(this.values, root) ? Path.follow(this.values[root], steps) : undefined
+    if (value !== undefined && value !== null) return value
+    return reference.optional ? null : this.unusable(reference, "leads to nothing")
+  }
+
+  private unusable(reference: Reference, reason: string): never {
+    throw new ReferenceUnusable({ source: this.source, reference: reference.text, reason })
+  }
+}
+
+const isList = (form: Form & object): form is ReadonlyArray<Form> => Array.isArray(form)

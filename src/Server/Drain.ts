@@ -1,0 +1,102 @@
+/**
+ * How a server ends: what is in flight is answered, what is new is refused, and what takes too long is cut off.
+ *
+ * @since 0.1.0
+ */
+import { Effect, type Fiber } from "effect"
+
+/**
+ * The phases of a server's life.
+ *
+ * - `open`: it answers.
+ * - `draining`: it answers what is in flight, and refuses the rest.
+ * - `cut`: what was left in flight has been cancelled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Phase = "open" | "draining" | "cut"
+
+/**
+ * The end of a server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Drain {
+  readonly phase: () => Phase
+  /** Calls back when that phase begins, at once if it has; what it gives stops that. */
+  readonly on: (phase: "draining" | "cut", wake: () => void) => () => void
+  /** Keeps a fiber until it has ended; `stop` is called at the cut, and must make it end. */
+  readonly track: (fiber: Fiber.RuntimeFiber<unknown, unknown>, stop: () => void) => void
+  /** Drains: waits until nothing is in flight, or cuts after `limit` milliseconds and waits at most `grace` more. */
+  readonly run: (limit: number, grace: number) => Effect.Effect<void>
+  /** Cuts now, if it drains. */
+  readonly cut: () => void
+}
+
+/**
+ * Makes a server that is open.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Drain => {
+  let phase: Phase = "open"
+  const fibers = new Map<Fiber.RuntimeFiber<unknown, unknown>, () => void>()
+  const waiting = { draining: new Set<() => void>(), cut: new Set<() => void>() }
+  const idle = new Set<() => void>()
+
+  const enter = (next: "draining" | "cut") => {
+    phase = next
+    waiting[next].forEach((wake) => wake())
+    waiting[next].clear()
+  }
+
+  const cut = () => {
+    if (phase !== "draining") return
+    enter("cut")
+    fibers.forEach((stop) => stop())
+  }
+
+  const whenIdle = Effect.async<void>((resume) => {
+    if (fibers.size === 0) return resume(Effect.void)
+    const wake = () => resume(Effect.void)
+    idle.add(wake)
+    return Effect.sync(() => void idle.delete(wake))
+  })
+
+  const whenCut = Effect.async<void>((resume) => {
+    const stop = on("cut", () => resume(Effect.void))
+    return Effect.sync(stop)
+  })
+
+  const on: Drain["on"] = (wanted, wake) => {
+    if (phase === wanted || phase === "cut") wake()
+    else waiting[wanted].add(wake)
+    return () => void waiting[wanted].delete(wake)
+  }
+
+  return {
+    phase: () => phase,
+    on,
+    cut,
+    track: (fiber, stop) => {
+      fibers.set(fiber, stop)
+      fiber.addObserver(() => {
+        fibers.delete(fiber)
+        if (fibers.size === 0) {
+          idle.forEach((wake) => wake())
+          idle.clear()
+        }
+      })
+    },
+    run: (limit, grace) =>
+      Effect.gen(function* () {
+        enter("draining")
+        yield* whenIdle.pipe(Effect.raceFirst(whenCut), Effect.interruptible, Effect.timeoutOption(limit))
+        cut()
+        yield* whenIdle.pipe(Effect.interruptible, Effect.timeoutOption(grace))
+      })
+  }
+}

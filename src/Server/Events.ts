@@ -1,0 +1,90 @@
+/**
+ * Responses made of events: server-sent events, or lines of JSON.
+ *
+ * @since 0.1.0
+ */
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Exit, FiberId, Mailbox, Schedule, type Scope } from "effect"
+import { types } from "./Accept.ts"
+import type { Exchange } from "./Exchange.ts"
+import * as Problem from "./Problem.ts"
+
+/**
+ * Writes an event. `id` is what a browser that comes back says it saw last.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Write = (event: string, data: object, id?: string) => void
+
+/**
+ * The id of the last event of a response. Whoever comes back with it has seen everything.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const lastId = "end"
+
+/**
+ * What is to be written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Events<R> {
+  readonly form: "sse" | "ndjson"
+  readonly exchange: Exchange
+  /** Milliseconds between two signs of life. */
+  readonly heartbeat: number
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Writes the events, at its own speed; the response ends when it does. */
+  readonly run: (write: Write) => Effect.Effect<void, never, R>
+}
+
+/**
+ * A response whose body is written while `run` runs, which does not wait for whoever reads it. When the response is closed
+ * it is interrupted; when the server drains for too long, the last event is a `problem`.
+ *
+ * The headers leave with the first event, so write one at once.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respond = <R>({
+  exchange,
+  form,
+  headers,
+  heartbeat,
+  run
+}: Events<R>): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const mailbox = yield* Mailbox.make<Uint8Array>()
+    const write: Write = (event, data, id) => void mailbox.unsafeOffer(encode[form](event, data, id))
+    const end = Effect.sync(() => mailbox.unsafeDone(Exit.void))
+    const writing = yield* run(write).pipe(Effect.ensuring(end), Effect.forkScoped)
+    exchange.close = () => {
+      write("problem", Problem.body(Problem.draining), lastId)
+      mailbox.unsafeDone(Exit.void)
+      writing.unsafeInterruptAsFork(FiberId.none)
+    }
+    yield* Effect.sync(() => mailbox.unsafeOffer(beat[form])).pipe(
+      Effect.schedule(Schedule.spaced(heartbeat)),
+      Effect.forkScoped
+    )
+    return HttpServerResponse.stream(Mailbox.toStream(mailbox), {
+      contentType: types[form],
+      // The last asks proxies not to hold it back.
+      headers: { ...headers, "cache-control": "no-store", "x-accel-buffering": "no" }
+    })
+  })
+
+const text = new TextEncoder()
+
+const encode = {
+  sse: (event: string, data: object, id: string | undefined) =>
+    text.encode(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`),
+  ndjson: (event: string, data: object) => text.encode(`${JSON.stringify({ event, ...data })}\n`)
+}
+
+/** For proxies that close what is silent, and to learn that nobody listens any more. */
+const beat = { sse: text.encode(": heartbeat\n\n"), ndjson: text.encode(`{"event":"heartbeat"}\n`) }

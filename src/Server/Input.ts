@@ -1,0 +1,214 @@
+/**
+ * Reads the input of an endpoint from a request.
+ *
+ * @since 0.1.0
+ */
+import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Duration, Effect, type Schema, SchemaAST } from "effect"
+import type { IncomingMessage } from "node:http"
+import * as Deadline from "../Deadline.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import { make as problem, type Problem, rejected } from "./Problem.ts"
+
+/**
+ * How the text of a parameter becomes a value of a field: text stays text, and numbers and booleans are read where the
+ * schema wants nothing else. What cannot be read stays text, for the schema to refuse.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Field {
+  readonly kind: "text" | "number" | "boolean"
+  /** The query may repeat it: `?tag=a&tag=b`. */
+  readonly list: boolean
+}
+
+/**
+ * The fields of an input schema, in its encoded form.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const fieldsOf = (schema: Schema.Schema.All): ReadonlyMap<string, Field> =>
+  new Map(
+    SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast)).map(({ name, type }) => [
+      String(name),
+      fieldOf(type)
+    ])
+  )
+
+const fieldOf = (ast: SchemaAST.AST): Field => {
+  const types = membersOf(ast).filter((type) => !SchemaAST.isUndefinedKeyword(type))
+  const list = types.find(SchemaAST.isTupleType)
+  if (list !== undefined) {
+    const [{ type: item } = { type: ast }] = [...list.elements, ...list.rest]
+    return { ...(SchemaAST.isTupleType(item) ? textual : fieldOf(item)), list: true }
+  }
+  const are = (isKind: (type: SchemaAST.AST) => boolean) => types.length > 0 && types.every(isKind)
+  if (are((type) => SchemaAST.isNumberKeyword(type) || isLiteral(type, "number"))) return { ...textual, kind: "number" }
+  if (are((type) => SchemaAST.isBooleanKeyword(type) || isLiteral(type, "boolean")))
+    return { ...textual, kind: "boolean" }
+  return textual
+}
+
+const membersOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> =>
+  SchemaAST.isUnion(ast) ? ast.types.flatMap(membersOf) : [ast]
+
+const textual: Field = { kind: "text", list: false }
+
+const isLiteral = (ast: SchemaAST.AST, kind: string) => SchemaAST.isLiteral(ast) && typeof ast.literal === kind
+
+/**
+ * The segments of a path that stand for fields.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Params = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads an input: the fields in the path, and those of the query (`GET`) or of the body (`POST`). Parameters whose names
+ * are `reserved` are not fields.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = (
+  request: HttpServerRequest,
+  endpoint: Endpoint<unknown>,
+  fields: ReadonlyMap<string, Field>,
+  params: Params,
+  reserved: ReadonlySet<string>
+): Effect.Effect<unknown, Problem> =>
+  Effect.gen(function* () {
+    const refuse = (field: string, reason: string) =>
+      Effect.fail(rejected({ aggregation: endpoint.name, field: printable(field).slice(0, 100), reason }))
+    const inPath = endpoint.params.map((name) => [name, params[name] ?? ""] as const)
+    const query = readQuery(request.url)
+    if (query === undefined) return yield* refuse("", "the query is not percent-encoded UTF-8")
+    const inQuery = query.filter(([name]) => !reserved.has(name))
+    const held = [...inPath, ...inQuery].find((pair) => pair.some((text) => control.test(text)))
+    if (held !== undefined) return yield* refuse(held[0], "has a control character in it")
+    const given = new Map<string, unknown>()
+    for (const [name, text] of inPath) given.set(name, valueOf(fields.get(name), text))
+    if (endpoint.method === "GET") {
+      for (const [name, text] of inQuery) {
+        const field = fields.get(name)
+        const before = given.get(name)
+        if (before !== undefined && field?.list !== true) return yield* refuse(name, "is given twice")
+        const value = valueOf(field, text)
+        given.set(name, field?.list === true ? [...(Array.isArray(before) ? before : []), value] : value)
+      }
+      return Object.fromEntries(given)
+    }
+    if (inQuery[0] !== undefined) return yield* refuse(inQuery[0][0], "belongs into the body")
+    const body = yield* readBody(request, endpoint.maxBody)
+    const fault = faultIn(body)
+    if (fault !== undefined) return yield* refuse(...fault)
+    if (given.size === 0) return body
+    if (!isRecord(body)) return yield* refuse("", "the body is no object")
+    const twice = Object.keys(body).find((name) => given.has(name))
+    return twice === undefined
+      ? Object.fromEntries([...Object.entries(body), ...given])
+      : yield* refuse(twice, "is given twice: it stands in the path")
+  })
+
+/** Control characters and lone halves of surrogate pairs. */
+const control = /[\p{Cc}\p{Cs}]/u
+
+/** As above, but in a body text may have lines. */
+const controlInText = /(?![\t\n\r])[\p{Cc}\p{Cs}]/u
+
+const printable = (text: string) => text.replace(new RegExp(control.source, "gu"), "\uFFFD")
+
+/** The parameters of a URL; `undefined` when they are not percent-encoded UTF-8. */
+const readQuery = (url: string): ReadonlyArray<readonly [name: string, value: string]> | undefined => {
+  const start = url.indexOf("?")
+  if (start < 0) return []
+  const text = url.slice(start + 1)
+  try {
+    decodeURIComponent(text.replaceAll("+", " "))
+  } catch {
+    return undefined
+  }
+  return Array.from(new URLSearchParams(text))
+}
+
+const valueOf = (field: Field | undefined, text: string): unknown => {
+  if (field?.kind === "number" && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text)
+  if (field?.kind === "boolean" && (text === "true" || text === "false")) return text === "true"
+  return text
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const deepest = 64
+
+/** The path of the first text that holds a control character, or of what is nested so deeply that it is an attack. */
+const faultIn = (value: unknown, path: ReadonlyArray<string> = []): [field: string, reason: string] | undefined => {
+  if (typeof value === "string" && controlInText.test(value)) return [path.join("."), "has a control character in it"]
+  if (typeof value !== "object" || value === null) return undefined
+  if (path.length === deepest) return [path.slice(0, 3).join("."), `is nested more than ${deepest} levels deep`]
+  for (const [name, member] of Object.entries(value)) {
+    const inner = [...path, name]
+    if (control.test(name)) return [inner.join("."), "has a control character in its name"]
+    const fault = faultIn(member, inner)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+const readBody = (request: HttpServerRequest, maxBody: number): Effect.Effect<unknown, Problem> =>
+  Effect.gen(function* () {
+    const type = request.headers["content-type"] ?? ""
+    if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type))
+      return yield* Effect.fail(problem("unsupported-media-type", "Send it with content-type: application/json"))
+    // The rest of a body that is too large is not worth reading, and so the connection is not worth keeping.
+    const tooLarge = problem(
+      "body-too-large",
+      `It has more than ${maxBody} bytes`,
+      { maxBody },
+      { connection: "close" }
+    )
+    if (Number(request.headers["content-length"] ?? 0) > maxBody) return yield* Effect.fail(tooLarge)
+    const bytes = yield* inTime(readAll(NodeHttpServerRequest.toIncomingMessage(request), maxBody, tooLarge))
+    return yield* Effect.try({
+      try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+      // The message of the parser would quote the body.
+      catch: () =>
+        problem("invalid-input", bytes.length === 0 ? "The body is empty" : "The body is not JSON", { field: "" })
+    })
+  })
+
+/** Not as a stream of the platform, which closes the connection when it is not read to its end: nobody could be answered. */
+const readAll = (message: IncomingMessage, maxBody: number, tooLarge: Problem): Effect.Effect<Buffer, Problem> =>
+  Effect.async((resume) => {
+    const chunks: Array<Buffer> = []
+    let size = 0
+    const stop = (result: Effect.Effect<Buffer, Problem>) => {
+      message.off("data", read).off("end", end).off("error", broken).pause()
+      resume(result)
+    }
+    const read = (chunk: Buffer) => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size > maxBody) stop(Effect.fail(tooLarge))
+    }
+    const end = () => stop(Effect.succeed(Buffer.concat(chunks)))
+    const broken = () => stop(Effect.fail(problem("invalid-input", "The body broke off", { field: "" })))
+    message.on("data", read).on("end", end).on("error", broken)
+    return Effect.sync(() => stop(Effect.interrupt))
+  })
+
+/** A body that comes too late for the deadline is no use. */
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Problem, R> =>
+  Effect.flatMap(Deadline.remaining, (left) =>
+    Duration.isFinite(left)
+      ? Effect.timeoutFail(effect, {
+          duration: left,
+          onTimeout: () => problem("request-timeout", "Send it sooner", {}, { connection: "close" })
+        })
+      : effect
+  )

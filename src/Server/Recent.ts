@@ -1,0 +1,87 @@
+/**
+ * The last receipts of an aggregator, and what they say of the health of its sources.
+ *
+ * @since 0.1.0
+ */
+import { Effect, PubSub, type Scope, Stream } from "effect"
+import { Aggregator } from "../Aggregator.ts"
+import type { Receipt } from "../Receipt.ts"
+
+/**
+ * How a source has done lately.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Health {
+  readonly aggregation: string
+  readonly source: string
+  /** How it ended the last time it was asked, and when, in milliseconds since 1970. */
+  readonly last: Receipt["sources"][number]["outcome"]
+  readonly at: number
+  /** How often in a row it has failed or been late. */
+  readonly failing: number
+}
+
+/**
+ * The last receipts, the oldest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recent {
+  readonly receipts: () => ReadonlyArray<Receipt>
+  readonly health: () => ReadonlyArray<Health>
+  /** The last receipts and every one from now on. A reader who is slow misses some. */
+  readonly follow: Stream.Stream<Receipt>
+}
+
+const most = 1_000
+
+/** A receipt of a hundred thousand items is as large as a thousand of a hundred. */
+const mostSources = 100_000
+
+/**
+ * Keeps the last 1,000 receipts; fewer when they have more than 100,000 sources together. It begins within a turn of the
+ * event loop, and so before a server that is made after it listens.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Recent, never, Aggregator | Scope.Scope> = Effect.gen(function* () {
+  const aggregator = yield* Aggregator
+  const latest = yield* Effect.acquireRelease(PubSub.sliding<Receipt>(most), PubSub.shutdown)
+  const receipts: Array<Receipt> = []
+  const health = new Map<string, Health>()
+  let sources = 0
+
+  const keep = (receipt: Receipt) => {
+    receipts.push(receipt)
+    sources += receipt.sources.length
+    while (receipts.length > most || (sources > mostSources && receipts.length > 1))
+      sources -= receipts.shift()!.sources.length
+    latest.unsafeOffer(receipt)
+    if (!receipt.policy.endsWith("Each")) note(receipt, health)
+  }
+
+  yield* Effect.forkScoped(Stream.runForEach(aggregator.receipts, (receipt) => Effect.sync(() => keep(receipt))))
+  return {
+    receipts: () => receipts.slice(),
+    health: () => Array.from(health.values()),
+    follow: Stream.unwrapScoped(
+      Effect.map(Stream.fromPubSub(latest, { scoped: true }), (latest) =>
+        Stream.concat(Stream.fromIterable(receipts.slice()), latest)
+      )
+    )
+  }
+})
+
+/** One that was cancelled, or not asked, has shown nothing of its health. */
+const note = ({ aggregation, sources, startedAt }: Receipt, health: Map<string, Health>) => {
+  for (const { end, name, outcome } of sources) {
+    if (outcome === "cancelled" || outcome === "not-started") continue
+    const key = JSON.stringify([aggregation, name])
+    const failing = outcome === "succeeded" ? 0 : (health.get(key)?.failing ?? 0) + 1
+    health.set(key, { aggregation, source: name, last: outcome, at: Math.round(startedAt + (end ?? 0)), failing })
+  }
+}

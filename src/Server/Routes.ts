@@ -1,0 +1,117 @@
+/**
+ * The routes of the public port.
+ *
+ * @since 0.1.0
+ */
+import { RouteContext } from "@effect/platform/HttpLayerRouter"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { type Context, Effect } from "effect"
+import type { Aggregator } from "../Aggregator.ts"
+import * as Options from "../Options.ts"
+import * as Docs from "./Docs.ts"
+import type { Drain } from "./Drain.ts"
+import type { Endpoint } from "./Endpoint.ts"
+import * as Exchange from "./Exchange.ts"
+import * as Handler from "./Handler.ts"
+import * as Health from "./Health.ts"
+import type { InFlight } from "./InFlight.ts"
+import * as OpenApi from "./OpenApi.ts"
+import * as Problem from "./Problem.ts"
+import type { Recent } from "./Recent.ts"
+import * as Router from "./Router.ts"
+
+/**
+ * What the routes are made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RoutesOptions extends Handler.Settings {
+  readonly info: OpenApi.Info
+  readonly drain: Drain
+  readonly inFlight: InFlight
+  readonly recent: Recent
+}
+
+/**
+ * All that the sources of the endpoints require, whatever it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Served {
+  readonly _: unique symbol
+}
+
+/**
+ * The probes, which are answered at all times.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
+
+const own = new Set([...probes, "/openapi.json", "/docs"])
+
+/**
+ * The endpoints, `/openapi.json`, `/docs`, `/healthz` and `/readyz`. Two endpoints of one path and method, or one on a path
+ * of ours, are an `InvalidOption`.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export const make = (
+  endpoints: ReadonlyArray<Endpoint<Served>>,
+  services: Context.Context<Aggregator | Served>,
+  options: RoutesOptions
+): Effect.Effect<Router.App> => {
+  const byPath = new Map<`/${string}`, Array<Endpoint<Served>>>()
+  for (const endpoint of endpoints) {
+    const there = byPath.get(endpoint.path) ?? []
+    if (own.has(endpoint.path) || there.some(({ method }) => method === endpoint.method))
+      Options.refuse("Server.layer", "endpoints", `${endpoint.method} ${endpoint.path}`, "served once")
+    byPath.set(endpoint.path, [...there, endpoint])
+  }
+  const { drain, inFlight, info, recent } = options
+  const openApi = JSON.stringify(OpenApi.document(endpoints, info))
+  const docs = Docs.respond(endpoints, info)
+  return Router.make([
+    ...Array.from(byPath, ([path, there]) => ({
+      method: "*" as const,
+      path,
+      handler: Effect.provide(dispatch(there, options), services)
+    })),
+    get("/openapi.json", Effect.succeed(HttpServerResponse.text(openApi, { contentType: "application/json" }))),
+    get("/docs", Effect.succeed(docs)),
+    get("/healthz", Health.live),
+    get("/readyz", Health.ready(drain, inFlight, recent, "summary"))
+  ])
+}
+
+const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Router.Route => ({
+  method: "GET",
+  path,
+  handler
+})
+
+/** The endpoint for the method; `HEAD` is a `GET` whose body is not sent. */
+const dispatch = (endpoints: ReadonlyArray<Endpoint<Served>>, { inFlight, ...settings }: RoutesOptions) => {
+  const handlers = new Map(endpoints.map((endpoint) => [endpoint.method, Handler.make(endpoint, settings)] as const))
+  const allow = Array.from(handlers.keys(), (method) => (method === "GET" ? "GET, HEAD" : method)).join(", ")
+  const unserved = Problem.respond(Problem.make("method-not-allowed", `There is ${allow}`, {}, { allow }))
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const { method } = yield* HttpServerRequest
+      const exchange = yield* Exchange.Current
+      exchange.route = endpoints[0]!.path
+      const { params } = yield* RouteContext
+      const handler = handlers.get(method === "HEAD" ? "GET" : (method as "GET" | "POST"))
+      if (handler === undefined) return unserved
+      const leave = yield* inFlight.enter
+      // A stream goes on when there is a response, and says itself when no source is asked any more.
+      const done = Effect.sync(() => (exchange.close === undefined ? leave() : undefined))
+      return yield* Effect.ensuring(restore(handler(params, leave)), done)
+    }).pipe(Effect.catchTag("Problem", (problem) => Effect.succeed(Problem.respond(problem))))
+  )
+}

@@ -1,0 +1,156 @@
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Schema } from "effect"
+import * as Deadline from "../../src/Deadline.ts"
+import * as Endpoint from "../../src/Server/Endpoint.ts"
+import { Inbound } from "../../src/Server/Inbound.ts"
+import * as Http from "../../src/Source/Http.ts"
+import { ask, dashboard, get, named, post, serve, silent, until, upstream, wire } from "./Stage.ts"
+
+const json = (url: string, headers: Readonly<Record<string, string>> = {}) =>
+  Http.json(HttpClientRequest.get(url, { headers }), { schema: Schema.Number })
+
+describe("a request's deadline", () => {
+  const live = it.scopedLive
+
+  for (const [name, value] of [
+    ["prefer", "wait=1"],
+    ["grpc-timeout", "1S"],
+    ["x-envoy-expected-rq-timeout-ms", "1000"]
+  ] as const) {
+    live(`is shortened by ${name}, and what remains of it goes on to the source`, () =>
+      Effect.gen(function* () {
+        const source = yield* upstream((_, response) => void response.end("5"))
+        const { url } = yield* serve([dashboard(named, json(source.url))], { deadline: "60 seconds" })
+        const reply = yield* ask(`${url}/dashboard?id=1`, { headers: { [name]: value } })
+
+        assert.strictEqual(reply.status, 200)
+        const left = Number(source.requests[0]!.headers["x-envoy-expected-rq-timeout-ms"])
+        assert(left > 500 && left <= 1_000, `${left}`)
+        assert.strictEqual(source.requests[0]!.headers["grpc-timeout"], `${left}m`)
+        assert.strictEqual(reply.headers.get("preference-applied"), name === "prefer" ? value : null)
+      })
+    )
+  }
+
+  live("is the endpoint's own, else the server's", () =>
+    Effect.gen(function* () {
+      const lefts: Array<number> = []
+      const noting = dashboard(
+        named,
+        Effect.map(Deadline.remaining, (left) => lefts.push(Duration.toMillis(left)))
+      )
+      const own = Endpoint.make(noting, { path: "/own", deadline: "2 seconds" })
+      const { url } = yield* serve([noting, own], { deadline: "5 seconds" })
+      yield* ask(`${url}/dashboard?id=1`)
+      yield* ask(`${url}/own?id=1`)
+
+      assert(lefts[0]! > 4_000 && lefts[0]! <= 5_000, `${lefts[0]}`)
+      assert(lefts[1]! > 1_000 && lefts[1]! <= 2_000, `${lefts[1]}`)
+    })
+  )
+
+  live("that has passed means that nobody is asked", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const counting = dashboard(() => Effect.sync(() => `${asked++}`), Effect.succeed(1))
+      const { url } = yield* serve([counting])
+
+      for (const handling of ["strict", "lenient"]) {
+        const reply = yield* ask(`${url}/dashboard?id=1`, {
+          headers: { "grpc-timeout": "0m", prefer: `handling=${handling}` }
+        })
+        assert.deepStrictEqual([reply.status, reply.json()["type"]], [504, "/docs#deadline-exceeded"])
+      }
+      assert.strictEqual(asked, 0)
+    })
+  )
+
+  live("also ends the wait for a body that does not come", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve([Endpoint.make(dashboard(named, Effect.succeed(1)), { method: "POST" })])
+      const head = ["POST /dashboard HTTP/1.1", "host: x", "content-type: application/json", "content-length: 9"]
+      const slow = yield* wire(url, ...head, "grpc-timeout: 50m", "", `{"id"`)
+
+      yield* until("there is an answer", () => slow.received().includes("/docs#request-timeout"))
+      assert.match(slow.received(), /^HTTP\/1.1 408 /)
+    })
+  )
+})
+
+describe("a client that goes away", () => {
+  const live = it.scopedLive
+
+  for (const accept of ["application/json", "text/event-stream"]) {
+    live(`cancels every source within 50 ms, while it waits for ${accept}`, () =>
+      Effect.gen(function* () {
+        const [one, two] = [yield* silent, yield* silent]
+        const endpoint = dashboard(() => Effect.as(json(one.url), ""), json(two.url))
+        const { log, url } = yield* serve([endpoint])
+        const delays: Array<number> = []
+        for (let round = 0; round < 5; round++) {
+          const { socket } = yield* wire(url, get("/dashboard?id=1", `accept: ${accept}`))
+          yield* until("both are asked", () => one.requests.length + two.requests.length === 2 * (round + 1))
+          const gone = performance.now()
+          socket.destroy()
+          yield* until("both are closed", () => one.closes.length + two.closes.length === 2 * (round + 1))
+          delays.push(Math.max(one.closes.at(-1)!, two.closes.at(-1)!) - gone)
+        }
+
+        // The first ones run code that is not compiled yet, and the machine may be busy.
+        assert(Math.min(...delays.slice(1)) <= 50 && Math.max(...delays) < 1_000, `${delays}`)
+        yield* until("all is logged", () => log.length === 5)
+        assert.deepStrictEqual(new Set(log.map(({ annotations }) => annotations["status"])), new Set([499]))
+      })
+    )
+  }
+})
+
+describe("a source", () => {
+  const live = it.scopedLive
+
+  live("sees those headers of the request that the endpoint forwards, and no others", () =>
+    Effect.gen(function* () {
+      const source = yield* upstream((_, response) => void response.end("5"))
+      const forwarding = Effect.flatMap(Inbound, (inbound) => json(source.url, inbound?.headers))
+      const endpoint = Endpoint.make(dashboard(named, forwarding), { forward: ["Accept-Language", "x-tenant"] })
+      const { url } = yield* serve([endpoint])
+      yield* ask(`${url}/dashboard?id=1`, {
+        headers: { "accept-language": "eo", "x-tenant": "t1", "x-other": "no", cookie: "session=1" }
+      })
+
+      const { headers } = source.requests[0]!
+      assert.deepStrictEqual([headers["accept-language"], headers["x-tenant"]], ["eo", "t1"])
+      assert.deepStrictEqual([headers["x-other"], headers["cookie"]], [undefined, undefined])
+    })
+  )
+
+  live("is asked in the trace of the request", () =>
+    Effect.gen(function* () {
+      const source = yield* upstream((_, response) => void response.end("5"))
+      const { log, url } = yield* serve([dashboard(named, json(source.url))])
+      const trace = "0af7651916cd43dd8448eb211c80319c"
+      yield* ask(`${url}/dashboard?id=1`, { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01` } })
+
+      assert.match(String(source.requests[0]!.headers["traceparent"]), new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`))
+      yield* until("it is logged", () => log.length > 0)
+      assert.strictEqual(log[0]!.annotations["traceId"], trace)
+    })
+  )
+
+  live("is not asked because of a body that breaks off", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const counting = dashboard(() => Effect.sync(() => `${asked++}`), Effect.succeed(1))
+      const { log, url } = yield* serve([Endpoint.make(counting, { method: "POST" })])
+      const head = ["POST /dashboard HTTP/1.1", "host: x", "content-type: application/json", "content-length: 9"]
+      const { socket } = yield* wire(url, ...head, "", `{"id"`)
+      yield* Effect.sleep(20)
+      socket.destroy()
+
+      yield* until("it is logged", () => log.length > 0)
+      assert.deepStrictEqual([asked, log[0]!.annotations["status"]], [0, 499])
+      assert.strictEqual((yield* post(`${url}/dashboard`, { id: "1" })).status, 200)
+    })
+  )
+})

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as InFlight from "../../src/Server/InFlight.ts"
+import { ask, dashboard, named, serve, until } from "./Stage.ts"
+
+describe("InFlight", () => {
+  it.effect("refuses at once who comes when all places are taken, and lets in who comes after one has left", () =>
+    Effect.gen(function* () {
+      const { count, enter } = InFlight.make(2)
+      const leave = yield* enter
+      yield* enter
+      const refused = yield* Effect.flip(enter)
+
+      assert.deepStrictEqual([refused.kind, refused.headers["retry-after"], count()], ["overloaded", "1", 2])
+      leave()
+      leave()
+      assert.strictEqual(count(), 1)
+      yield* enter
+      yield* Effect.flip(enter)
+    })
+  )
+
+  it.scopedLive("the answer is a 503 within 5 ms, while the others are answered, and the probe says so", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      let open = false
+      const held = dashboard(
+        (id) =>
+          Effect.as(
+            Effect.zipRight(
+              Effect.sync(() => asked++),
+              until("it opens", () => open)
+            ),
+            id
+          ),
+        Effect.succeed(1)
+      )
+      const { admin, log, url } = yield* serve([held], { maxInFlight: 2 })
+      const within = yield* Effect.fork(
+        Effect.all([ask(`${url}/dashboard?id=1`), ask(`${url}/dashboard?id=2`)], { concurrency: 2 })
+      )
+      yield* until("both are asked", () => asked === 2)
+      const refused = yield* Effect.replicateEffect(ask(`${url}/dashboard?id=3`), 8)
+
+      for (const { headers, json, status } of refused)
+        assert.deepStrictEqual([status, json()["type"], headers.get("retry-after")], [503, "/docs#overloaded", "1"])
+      const took = log.flatMap(({ annotations }) =>
+        annotations["status"] === 503 ? [Number(annotations["duration"])] : []
+      )
+      assert.isBelow(took.toSorted((a, b) => a - b)[4]!, 5)
+      assert.strictEqual((yield* ask(`${url}/readyz`)).json()["status"], "overloaded")
+      assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 2)
+      open = true
+      assert.deepStrictEqual(
+        (yield* Fiber.join(within)).map(({ status }) => status),
+        [200, 200]
+      )
+      assert.strictEqual((yield* ask(`${url}/dashboard?id=4`)).status, 200)
+      assert.strictEqual(asked, 3)
+    })
+  )
+
+  it.scopedLive("a place is free again when a client goes away, and when a stream has asked its last source", () =>
+    Effect.gen(function* () {
+      let ended = 0
+      const held = dashboard(
+        (id) =>
+          id === "hang"
+            ? Effect.ensuring(
+                Effect.never,
+                Effect.sync(() => ended++)
+              )
+            : named(id),
+        Effect.succeed(1)
+      )
+      const { admin, url } = yield* serve([held], { maxInFlight: 1 })
+      const inFlight = Effect.map(ask(`${admin}/readyz`), ({ json }) => json()["inFlight"])
+      for (const accept of ["application/json", "text/event-stream"]) {
+        const gone = yield* Effect.fork(ask(`${url}/dashboard?id=hang`, { headers: { accept } }))
+        while ((yield* inFlight) !== 1) yield* Effect.sleep(1)
+        yield* Fiber.interrupt(gone)
+        while ((yield* inFlight) !== 0) yield* Effect.sleep(1)
+      }
+      const headers = { accept: "text/event-stream" }
+      for (let round = 0; round < 3; round++)
+        assert.strictEqual((yield* ask(`${url}/dashboard?id=1`, { headers })).status, 200)
+      assert.deepStrictEqual([ended, yield* inFlight], [2, 0])
+    })
+  )
+})

@@ -1,0 +1,189 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as Aggregation from "../../src/Aggregation.ts"
+import * as Endpoint from "../../src/Server/Endpoint.ts"
+import * as Input from "../../src/Server/Input.ts"
+import { ask, post, serve, wire, until } from "./Stage.ts"
+
+const Everything = Schema.Struct({
+  id: Schema.optional(Schema.String),
+  count: Schema.optional(Schema.Number),
+  size: Schema.optional(Schema.NumberFromString),
+  live: Schema.optional(Schema.Boolean),
+  kind: Schema.optional(Schema.Literal("a", "b")),
+  either: Schema.optional(Schema.Union(Schema.String, Schema.Number)),
+  level: Schema.optional(Schema.Literal(1, 2)),
+  tags: Schema.optional(Schema.Array(Schema.String)),
+  sizes: Schema.optional(Schema.Array(Schema.Number)),
+  deep: Schema.optional(Schema.Unknown)
+})
+
+/** Answers with the input that it was given. */
+const echo = Aggregation.make("echo", {
+  input: Everything,
+  output: Schema.Unknown,
+  sources: () => ({ none: Effect.void }),
+  merge: (_, input) => input
+})
+
+const echoing = serve([
+  echo,
+  Endpoint.make(echo, { path: "/of/:id" }),
+  Endpoint.make(echo, { path: "/posted", method: "POST", maxBody: 2_000 }),
+  Endpoint.make(echo, { path: "/posted/:id", method: "POST" })
+])
+
+describe("the fields of an input", () => {
+  it("are known by their encoded form", () => {
+    const fields = Object.fromEntries(
+      Array.from(Input.fieldsOf(Everything), ([name, { kind, list }]) => [name, list ? [kind] : kind])
+    )
+    assert.deepStrictEqual(fields, {
+      id: "text",
+      count: "number",
+      size: "text",
+      live: "boolean",
+      kind: "text",
+      either: "text",
+      level: "number",
+      tags: ["text"],
+      sizes: ["number"],
+      deep: "text"
+    })
+    assert.strictEqual(Input.fieldsOf(Schema.Unknown).size, 0)
+  })
+})
+
+describe("an input", () => {
+  const live = it.scopedLive
+
+  live("is read from the query, as what the schema wants", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const read = (query: string) =>
+        Effect.map(ask(`${url}/echo?${query}`), ({ json, status }) =>
+          status === 200 ? json() : [json()["field"], json()["reason"]]
+        )
+
+      assert.deepStrictEqual<unknown>(
+        yield* read("id=a+b%2F%26&count=-1.5e3&size=7&live=true&kind=b&either=5&level=2"),
+        { id: "a b/&", count: -1500, size: 7, live: true, kind: "b", either: "5", level: 2 }
+      )
+      assert.deepStrictEqual<unknown>(yield* read("tags=a&sizes=1&tags=b&sizes=2"), { tags: ["a", "b"], sizes: [1, 2] })
+      assert.deepStrictEqual<unknown>(yield* read("tags=a"), { tags: ["a"] })
+      assert.deepStrictEqual<unknown>(yield* read("id=//a//b"), { id: "//a//b" })
+      assert.deepStrictEqual<unknown>(yield* read("id="), { id: "" })
+      assert.deepStrictEqual<unknown>(yield* read("id=1&id=2"), ["id", "is given twice"])
+      assert.deepStrictEqual<unknown>(yield* read("__proto__=1"), [
+        "__proto__",
+        "is unexpected, expected: " +
+          Array.from(Input.fieldsOf(Everything).keys(), (name) => JSON.stringify(name)).join(" | ")
+      ])
+      assert.deepStrictEqual<unknown>((yield* read("count=0x10")) instanceof Array, true)
+      assert.deepStrictEqual<unknown>((yield* read("count=")) instanceof Array, true)
+      assert.deepStrictEqual<unknown>((yield* read("live=yes")) instanceof Array, true)
+    })
+  )
+
+  live("is read from the path, decoded once", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      assert.deepStrictEqual((yield* ask(`${url}/of/a%2Fb%20%2541?count=1`)).json(), { id: "a/b %41", count: 1 })
+      assert.strictEqual((yield* ask(`${url}/of/a?id=b`)).json()["reason"], "is given twice")
+      assert.strictEqual((yield* ask(`${url}/of/a/b`)).status, 404)
+      assert.strictEqual((yield* ask(`${url}/of/${"x".repeat(2_100)}`)).status, 404)
+    })
+  )
+
+  live("has no control character, wherever it stands", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const reason = "has a control character in it"
+      for (const code of ["%00", "%0a", "%0D", "%1b", "%7f", "%C2%85"]) {
+        for (const path of [`/echo?id=a${code}`, `/of/a${code}`, `/echo?tags=b&tags=${code}`]) {
+          const reply = yield* ask(`${url}${path}`)
+          assert.deepStrictEqual([reply.status, reply.json()["reason"]], [400, reason], path)
+        }
+      }
+      const name = yield* ask(`${url}/echo?a%00b=1`)
+      assert.deepStrictEqual([name.status, name.json()["field"]], [400, "a\uFFFDb"])
+      const body = yield* post(`${url}/posted`, { deep: { list: ["fine\n\t", "a\u0000"] } })
+      assert.deepStrictEqual([body.status, body.json()["field"], body.json()["reason"]], [400, "deep.list.1", reason])
+      const lines = yield* post(`${url}/posted`, { id: "two\r\nlines\tand more" })
+      assert.strictEqual(lines.status, 200)
+      const surrogate = yield* post(`${url}/posted`, `{"id":"\\ud800"}`)
+      assert.strictEqual(surrogate.status, 400)
+    })
+  )
+
+  live("is percent-encoded UTF-8", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      for (const query of ["id=%", "id=%zz", "id=%ff", "%c3=1"]) {
+        const reply = yield* ask(`${url}/echo?${query}`)
+        assert.deepStrictEqual([reply.status, reply.json()["reason"]], [400, "the query is not percent-encoded UTF-8"])
+      }
+      assert.strictEqual((yield* ask(`${url}/echo?id=%E2%82%AC`)).json()["id"], "€")
+    })
+  )
+
+  live("is read from a body of JSON, and of nothing else", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const said = (reply: { status: number; json: () => Record<string, unknown> }) => [
+        reply.status,
+        reply.json()["detail"]
+      ]
+
+      assert.deepStrictEqual((yield* post(`${url}/posted`, { count: 1, tags: [] })).json(), { count: 1, tags: [] })
+      assert.deepStrictEqual((yield* post(`${url}/posted/4`, { count: 1 })).json(), { count: 1, id: "4" })
+      const vendor = { "content-type": "application/vnd.x+json; charset=utf-8" }
+      assert.strictEqual((yield* post(`${url}/posted`, {}, vendor)).status, 200)
+      for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+        assert.strictEqual((yield* post(`${url}/posted`, {}, { "content-type": type })).status, 415)
+      assert.deepStrictEqual(said(yield* post(`${url}/posted`, "")), [400, "The body is empty"])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted`, "{id")), [400, "The body is not JSON"])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted/4`, [])), [
+        400,
+        "The input of echo: the body is no object"
+      ])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted/4`, { id: "5" })), [
+        400,
+        "id: is given twice: it stands in the path"
+      ])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted?count=1`, {})), [400, "count: belongs into the body"])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted`, `{"__proto__":{"id":"x"}}`))[0], 400)
+      const latin = yield* ask(`${url}/posted`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: Buffer.from(`{"id":"\xe9"}`, "latin1")
+      })
+      assert.deepStrictEqual(said(latin), [400, "The body is not JSON"])
+    })
+  )
+
+  live("is not nested so deeply that reading it is an attack", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const nested = (levels: number) => `{"deep":${"[".repeat(levels)}${"]".repeat(levels)}}`
+      const deep = yield* post(`${url}/posted`, nested(900))
+
+      assert.deepStrictEqual([deep.status, deep.json()["reason"]], [400, "is nested more than 64 levels deep"])
+      assert.strictEqual((yield* post(`${url}/posted`, nested(60))).status, 200)
+    })
+  )
+
+  live("has a body no longer than the endpoint says, whether its length is told or not", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const told = yield* post(`${url}/posted`, { id: "x".repeat(2_000) })
+      assert.deepStrictEqual([told.status, told.json()["maxBody"]], [413, 2_000])
+      assert.strictEqual((yield* post(`${url}/posted`, { id: "x".repeat(1_900) })).status, 200)
+
+      const head = ["POST /posted HTTP/1.1", "host: x", "content-type: application/json", "transfer-encoding: chunked"]
+      const untold = yield* wire(url, ...head, "", "400", "x".repeat(1_024), "400", "x".repeat(1_024), "")
+      yield* until("it is refused", untold.closed)
+      assert.match(untold.received(), /^HTTP\/1.1 413 /)
+    })
+  )
+})

@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, PubSub, type Scope, Stream } from "effect"
+import { Aggregator } from "../../src/Aggregator.ts"
+import type { Receipt, SourceReceipt } from "../../src/Receipt.ts"
+import * as Recent from "../../src/Server/Recent.ts"
+
+const source = (name: string, outcome: SourceReceipt["outcome"]): SourceReceipt => ({
+  name,
+  outcome,
+  required: true,
+  fallback: false,
+  cleanup: "done",
+  start: 1,
+  end: 2,
+  cleaned: 2,
+  progress: null,
+  error: null
+})
+
+const receipt = (aggregation: string, policy: string, sources: ReadonlyArray<SourceReceipt>): Receipt => ({
+  version: 1,
+  id: aggregation,
+  aggregation,
+  policy,
+  outcome: "succeeded",
+  startedAt: 1_000,
+  elapsed: 2,
+  settled: 2,
+  deadline: null,
+  remaining: null,
+  traceId: null,
+  firstCause: null,
+  victims: [],
+  criticalPath: [],
+  sources
+})
+
+/** What is kept of receipts that a test publishes. */
+const keeping: Effect.Effect<
+  Recent.Recent & { readonly publish: (...receipts: ReadonlyArray<Receipt>) => Effect.Effect<void> },
+  never,
+  Scope.Scope
+> = Effect.gen(function* () {
+  const published = yield* PubSub.unbounded<Receipt>()
+  const recent = yield* Effect.provideService(Recent.make, Aggregator, {
+    observe: () => Effect.dieMessage("nobody is asked"),
+    receipts: Stream.fromPubSub(published),
+    settled: Effect.void
+  })
+  yield* Effect.sleep(5)
+  const publish = (...receipts: ReadonlyArray<Receipt>) =>
+    Effect.zipRight(PubSub.publishAll(published, receipts), Effect.sleep(5))
+  return { ...recent, publish }
+})
+
+describe("Recent", () => {
+  const live = it.scopedLive
+
+  live("keeps the last thousand receipts", () =>
+    Effect.gen(function* () {
+      const { publish, receipts } = yield* keeping
+      yield* publish(...Array.from({ length: 1_050 }, (_, index) => receipt(`a${index}`, "failFast", [])))
+
+      assert.lengthOf(receipts(), 1_000)
+      assert.deepStrictEqual([receipts()[0]!.aggregation, receipts()[999]!.aggregation], ["a50", "a1049"])
+    })
+  )
+
+  live("keeps fewer of those that have many sources, but always the last", () =>
+    Effect.gen(function* () {
+      const { publish, receipts } = yield* keeping
+      const large = (name: string, length: number) =>
+        receipt(
+          name,
+          "forEach",
+          Array.from({ length }, () => source("item", "succeeded"))
+        )
+      const names = () => receipts().map(({ aggregation }) => aggregation)
+
+      yield* publish(large("a", 40_000), large("b", 40_000), large("c", 20_000))
+      assert.deepStrictEqual(names(), ["a", "b", "c"])
+      yield* publish(large("d", 1))
+      assert.deepStrictEqual(names(), ["b", "c", "d"])
+      yield* publish(large("e", 200_000))
+      assert.deepStrictEqual(names(), ["e"])
+    })
+  )
+
+  live("follows the health of sources, but not of the items of a batch, nor of what was cancelled", () =>
+    Effect.gen(function* () {
+      const { health, publish } = yield* keeping
+      yield* publish(
+        receipt("a", "failFast", [source("one", "failed"), source("two", "cancelled"), source("three", "not-started")]),
+        receipt("a", "collect", [source("one", "timed-out"), source("two", "succeeded")]),
+        receipt("a", "failFast", [source("one", "cancelled")]),
+        receipt("b", "collectEach", [source("0", "failed")])
+      )
+
+      assert.deepStrictEqual(health(), [
+        { aggregation: "a", source: "one", last: "timed-out", at: 1_002, failing: 2 },
+        { aggregation: "a", source: "two", last: "succeeded", at: 1_002, failing: 0 }
+      ])
+    })
+  )
+
+  live("tells who follows of every one, once", () =>
+    Effect.gen(function* () {
+      const { follow, publish } = yield* keeping
+      yield* publish(receipt("before", "first", []))
+      const followed = yield* Effect.fork(Stream.runCollect(Stream.take(follow, 3)))
+      yield* Effect.sleep(5)
+      yield* publish(receipt("after", "first", []), receipt("later", "first", []))
+
+      const names = Chunk.toReadonlyArray(yield* followed).map(({ aggregation }) => aggregation)
+      assert.deepStrictEqual(names, ["before", "after", "later"])
+    })
+  )
+})
