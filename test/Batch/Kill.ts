@@ -38,8 +38,13 @@ const recorded = (filename: string) =>
     Effect.catchTag("SqlError", () => Effect.succeed(new Set<string>()))
   )
 
+/** Those that still run, for a trial that fails half-way. */
+const started = new Set<ChildProcess>()
+
 const start = (...args: ReadonlyArray<string>): ChildProcess & { readonly output: () => string } => {
   const child = spawn(process.execPath, ["--import", "tsx", worker, ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  started.add(child)
+  child.once("close", () => started.delete(child))
   let output = ""
   child.stdout.on("data", (data) => (output += data))
   return Object.assign(child, { output: () => output })
@@ -88,6 +93,7 @@ const trial = async (kills: number) => {
       again
     }
   } finally {
+    for (const child of started) child.kill("SIGKILL")
     rmSync(folder, { recursive: true })
   }
 }
