@@ -32,7 +32,9 @@ import type { Duration, Effect } from "effect"
 import * as Options from "./Options.ts"
 import type { SourceTimedOut } from "./Outcome.ts"
 import * as Breaker from "./Resilience/Breaker.ts"
+import * as Bulkhead from "./Resilience/Bulkhead.ts"
 import * as Hedge from "./Resilience/Hedge.ts"
+import * as RateLimit from "./Resilience/RateLimit.ts"
 import * as Retry from "./Resilience/Retry.ts"
 import { timeLimit } from "./Resilience/TimeLimit.ts"
 
@@ -41,9 +43,17 @@ export * as Breaker from "./Resilience/Breaker.ts"
 /** @since 0.1.0 */
 export * as Budget from "./Resilience/Budget.ts"
 /** @since 0.1.0 */
+export * as Bulkhead from "./Resilience/Bulkhead.ts"
+/** @since 0.1.0 */
+export * as Cache from "./Resilience/Cache.ts"
+/** @since 0.1.0 */
 export * as Hedge from "./Resilience/Hedge.ts"
 /** @since 0.1.0 */
+export * as RateLimit from "./Resilience/RateLimit.ts"
+/** @since 0.1.0 */
 export * as Retry from "./Resilience/Retry.ts"
+/** @since 0.1.0 */
+export * as SingleFlight from "./Resilience/SingleFlight.ts"
 export {
   /** @since 0.1.0 */
   once
@@ -64,13 +74,17 @@ export {
  * @since 0.1.0
  * @category models
  */
-export interface StandardOptions {
+export interface StandardOptions<E = never> {
   /** The name of the source, in errors, logs and metrics. */
   readonly name: string
   /** Calls again after a failure that may pass; see `Retry.make` for the defaults. */
   readonly retry?: Retry.Retry | Retry.RetryOptions | undefined
   /** Makes a second call when the first is slow; default: slower than 95 % of the calls of the last minute. */
   readonly hedge?: Hedge.Hedge | undefined
+  /** Bounds how many calls are in flight and how many wait; default: no bound. */
+  readonly bulkhead?: Bulkhead.Bulkhead | Bulkhead.BulkheadOptions | undefined
+  /** Bounds how many calls are made in which time; default: no bound. */
+  readonly rateLimit?: RateLimit.RateLimit<E> | RateLimit.RateLimitOptions | undefined
   /** Stops asking while too many calls fail; see `Breaker.make` for the defaults. */
   readonly breaker?: Breaker.Breaker | Breaker.BreakerOptions | undefined
   /** How long one call may take; default 10 seconds. `Infinity` for as long as the deadline allows. */
@@ -78,22 +92,29 @@ export interface StandardOptions {
 }
 
 /**
- * The guards of one source, as one function.
+ * The guards of one source, as one function. What it adds to the errors of a call: `E` is that of a rate limit shared over
+ * machines.
  *
  * @since 0.1.0
  * @category models
  */
-export type Standard = <A, E, R>(
-  effect: Effect.Effect<A, E, R>
-) => Effect.Effect<A, E | SourceTimedOut | Breaker.BreakerOpen, R>
+export type Standard<E = never> = <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2 | Refusal | E, R>
+
+/**
+ * What the standard guards fail with besides the error of the call.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type Refusal = SourceTimedOut | Breaker.BreakerOpen | Bulkhead.BulkheadFull | RateLimit.RateLimited
 
 /**
  * The one ready-made stack of guards, in their order. Make it once for each source and use it for all its calls, since they
- * share budgets and the breaker.
+ * share budgets, limits and the breaker. A cache or a single flight goes around it: it needs a key for each call.
  *
  * @example
  * ```ts
- * const guarded = Resilience.standard({ name: "orders", timeLimit: "2 seconds" })
+ * const guarded = Resilience.standard({ name: "orders", timeLimit: "2 seconds", bulkhead: { limit: 20 } })
  *
  * const orders = (id: number) => Http.json(`http://orders.internal/${id}`, { schema: Orders }).pipe(guarded)
  * ```
@@ -101,15 +122,32 @@ export type Standard = <A, E, R>(
  * @since 0.1.0
  * @category guards
  */
-export const standard = (options: StandardOptions): Standard => {
+export const standard = <E = never>(options: StandardOptions<E>): Standard<E> => {
   const { name } = options
   const retry = typeof options.retry === "function" ? options.retry : Retry.make({ name, ...options.retry })
   const hedge = options.hedge ?? Hedge.percentile(0.95, { name })
-  const breaker = isBreaker(options.breaker) ? options.breaker : Breaker.make({ name, ...options.breaker })
+  const bulkhead = isGuard(options.bulkhead) ? options.bulkhead : bulkheadOf(name, options.bulkhead)
+  const turns = isGuard(options.rateLimit) ? options.rateLimit : rateLimitOf(name, options.rateLimit)
+  const breaker = isGuard(options.breaker) ? options.breaker : Breaker.make({ name, ...options.breaker })
   const limit = Options.duration("Resilience.standard", "timeLimit", options.timeLimit ?? "10 seconds")
 
-  return (effect) => effect.pipe(timeLimit(limit), Breaker.with(breaker), Breaker.gate(breaker), hedge, retry)
+  return (effect) =>
+    effect.pipe(
+      timeLimit(limit),
+      Breaker.with(breaker),
+      RateLimit.with(turns),
+      Bulkhead.with(bulkhead),
+      Breaker.gate(breaker),
+      hedge,
+      retry
+    )
 }
 
-const isBreaker = (given: StandardOptions["breaker"]): given is Breaker.Breaker =>
-  given !== undefined && "gate" in given
+const bulkheadOf = (name: string, options: Bulkhead.BulkheadOptions | undefined) =>
+  options === undefined ? Bulkhead.none : Bulkhead.make({ name, ...options })
+
+const rateLimitOf = (name: string, options: RateLimit.RateLimitOptions | undefined) =>
+  options === undefined ? RateLimit.none : RateLimit.make({ name, ...options })
+
+const isGuard = <G extends { readonly with: unknown }>(given: G | object | undefined): given is G =>
+  given !== undefined && "with" in given

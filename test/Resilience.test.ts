@@ -9,7 +9,7 @@ import * as Testkit from "../src/Testkit.ts"
 import type { Sources } from "../src/Testkit/Schedule.ts"
 import { failureOf, guardsOf, inTurn, onMachine, refuses, timed, unavailable } from "./Resilience/Calls.ts"
 
-const { Breaker, Hedge, Retry } = Resilience
+const { Breaker, Bulkhead, Hedge, RateLimit, Retry } = Resilience
 const { fails, hangs, succeeds } = Testkit
 const down = fails(unavailable())
 
@@ -54,6 +54,62 @@ describe("Resilience.standard", () => {
         ["first", "hedge", "retry", "hedge", "retry"]
       )
       assert.strictEqual(guards?.refused, "breaker")
+    })
+  )
+
+  onMachine(
+    "has the bulkhead inside the hedge: no call goes over its limit",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({ name: "orders", hedge: Hedge.after(10), bulkhead: { limit: 1 } })
+      const call = inTurn<string, never>(succeeds("slow", { after: 50 }), succeeds("second"))
+      const [elapsed] = yield* timed(guarded(call))
+
+      assert.deepStrictEqual([elapsed, call.asked], [50, [0]])
+    })
+  )
+
+  onMachine(
+    "has the rate limit inside the bulkhead: calls that waited for a place do not go out all at once",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({
+        name: "orders",
+        hedge: Hedge.none,
+        bulkhead: { limit: 2 },
+        rateLimit: { rule: RateLimit.tokenBucket({ limit: 10, burst: 1 }) }
+      })
+      const call = inTurn(...[300, 200, 10, 10].map((after) => succeeds(after, { after })))
+      yield* Gather.failFast([1, 2, 3, 4].map(() => guarded(call)))
+
+      assert.deepStrictEqual(call.asked, [0, 100, 300, 400])
+    })
+  )
+
+  onMachine(
+    "has the breaker around the call and before the queue: who waits is refused once it opens, who comes then at once",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({
+        name: "orders",
+        retry: Retry.none,
+        hedge: Hedge.none,
+        bulkhead: { limit: 1 },
+        breaker: { trip: Breaker.consecutive(1), openFor: 1_000 }
+      })
+      const call = inTurn<string, SourceUnavailable>(fails(unavailable(), { after: 50 }))
+      const outcomes = yield* Gather.collect([guarded(call), guarded(call)])
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => outcome._tag === "Failed" && outcome.error._tag),
+        ["SourceUnavailable", "BreakerOpen"]
+      )
+      assert.strictEqual(call.asked.length, 1)
+
+      const full = Bulkhead.make({ limit: 1 })
+      yield* Effect.fork(Bulkhead.with(full)(hangs()))
+      const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 1_000 })
+      yield* Effect.exit(Breaker.with(breaker)(down))
+      const other = Resilience.standard({ name: "orders", retry: Retry.none, bulkhead: full, breaker })
+      const [elapsed, exit] = yield* timed(other(succeeds(1)))
+      assert.strictEqual(elapsed, 0)
+      assert.deepInclude(failureOf(exit), { _tag: "BreakerOpen" })
     })
   )
 
@@ -106,17 +162,18 @@ describe("Resilience.standard", () => {
     refuses({
       "Retry.make attempts": () => Resilience.standard({ name: "orders", retry: { attempts: -1 } }),
       "Breaker.make probes": () => Resilience.standard({ name: "orders", breaker: { probes: 0 } }),
+      "Bulkhead.make limit": () => Resilience.standard({ name: "orders", bulkhead: { limit: 0 } }),
       "Resilience.standard timeLimit": () => Resilience.standard({ name: "orders", timeLimit: NaN })
     })
   })
 })
 
 const sources = {
-  a: { ends: [{ succeed: "a" }, { fail: unavailable() }, "hang"], after: [0, 10, 30], cleanup: [0, 15] },
+  a: { ends: [{ succeed: "a" }, { fail: unavailable() }, "hang"], after: [0, 10], cleanup: [0, 15] },
   b: { ends: [{ succeed: "b" }, { fail: unavailable() }], after: [0, 15] }
 } as const
 type Two = Sources<typeof sources>
-const all = { schedules: 18 * 4 * 3, exhaustive: true }
+const all = { schedules: 12 * 4 * 3, exhaustive: true }
 
 /** Each guard as it is used, made afresh for every schedule. */
 const guards: Record<string, () => <A, E>(call: Effect.Effect<A, E>) => Effect.Effect<A, unknown>> = {
@@ -125,7 +182,14 @@ const guards: Record<string, () => <A, E>(call: Effect.Effect<A, E>) => Effect.E
   "hedge of the critical path": () => Hedge.after(10, { criticalPath: true }),
   "time limit": () => Resilience.timeLimit(10),
   breaker: () => Breaker.with(Breaker.make({ trip: Breaker.consecutive(1), openFor: 5 })),
-  "standard guards": () => Resilience.standard({ name: "explored", hedge: Hedge.after(10), timeLimit: 20 })
+  "standard guards": () =>
+    Resilience.standard({
+      name: "explored",
+      hedge: Hedge.after(10),
+      timeLimit: 15,
+      bulkhead: { limit: 2 },
+      rateLimit: { rule: RateLimit.tokenBucket({ limit: 200, burst: 2 }) }
+    })
 }
 
 describe("on every schedule of two sources nothing is left behind by", () => {

@@ -107,7 +107,7 @@ describe.concurrent("the process", () => {
         const answered = lines.find(({ message }) => message === "dashboard timed-out")
         const elapsed = Number(answered?.annotations["duration"])
         // The process is a second old and has never cancelled anything, so its first cancel is slow.
-        assert(elapsed >= 1_000 && elapsed < 1_500, `${elapsed} ms`)
+        assert(elapsed >= 1_000 && elapsed < 2_000, `${elapsed} ms`)
         assert.strictEqual(lines.at(-1)!.message, `The deadline of 1s passed while waiting for "profile"`)
         assert.strictEqual(lines.filter(({ message }) => message.includes("passed while waiting")).length, 1)
       }),
@@ -122,7 +122,7 @@ describe.concurrent("the process", () => {
 
         assert.deepStrictEqual([code, out], [1, ""])
         const failed = lines.find(({ message }) => message === "dashboard failed")
-        assert.isBelow(Number(failed?.annotations["duration"]), 1_000)
+        assert.isBelow(Number(failed?.annotations["duration"]), 5_000)
         assert.include(
           lines.map(({ message }) => message),
           "orders: the request was closed by the client"

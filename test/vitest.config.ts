@@ -12,6 +12,8 @@ export default defineConfig({
     // The default leaves one of two cores idle.
     minWorkers: 1,
     maxWorkers: 2,
+    // Nothing waits for so long, but a busy machine may.
+    testTimeout: 30_000,
     // A server may have to be started first.
     hookTimeout: 60_000
   }

@@ -65,7 +65,7 @@ type Given = Command.Command.ParseConfig<typeof flags & typeof args>
  * @category commands
  */
 export const command = Command.make("search", { ...flags, ...args }, (given) => Effect.scoped(run(given))).pipe(
-  Command.withDescription("Asks several stores for products at once, cheapest first; without a URL those of the demo")
+  Command.withDescription("Asks several stores for products at once, cheapest first")
 )
 
 type Arrived = Outcome<ReadonlyArray<Search.Product>, SourceError | SourceTimedOut>

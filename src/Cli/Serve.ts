@@ -4,22 +4,8 @@
  * @since 0.1.0
  */
 import { Command } from "@effect/cli"
-import { Context, Effect, Layer, Option } from "effect"
-import { Aggregator } from "../Aggregator.ts"
-import { environment as aggregating } from "../Aggregator/Environment.ts"
-import * as Demo from "../Demo.ts"
-import { endpoints as demo } from "../Demo/Served.ts"
-import { InvalidOption } from "../Options.ts"
-import { Server, type ServerNotStarted, type ServerOptions } from "../Server.ts"
-import { isLoopback } from "../Server/Admin.ts"
-import * as Config from "../Server/Config.ts"
-import { admin as administering, environment as serving } from "../Server/Environment.ts"
-import * as Tracing from "../Server/Tracing.ts"
-import { Drivers } from "./Drivers.ts"
-import { badConfig, badInput, type Failed, noAnswer } from "./Failed.ts"
+import { Effect } from "effect"
 import * as Flags from "./Flags.ts"
-import { printable, Screen } from "./Screen.ts"
-import { Signals } from "./Signals.ts"
 
 const port = (name: string, about: string) =>
   Flags.parsed(name, {
@@ -62,8 +48,6 @@ export const flags = {
   })
 }
 
-type Given = Command.Command.ParseConfig<typeof flags>
-
 /**
  * `muster serve`. Goes on until SIGTERM or SIGINT, then drains: what is in flight is answered, what is new is refused. A
  * second signal cancels what is left.
@@ -71,88 +55,9 @@ type Given = Command.Command.ParseConfig<typeof flags>
  * @since 0.1.0
  * @category commands
  */
-export const command = Command.make("serve", flags, (given) => Effect.scoped(run(given))).pipe(
-  Command.withDescription("Serves the demo, or what a file says, over HTTP: GET /dashboard?id=42, GET /search?q=phone")
-)
-
-const run = (given: Given) =>
-  Effect.gen(function* () {
-    const options = yield* optionsOf(given)
-    const aggregator = Aggregator.layer(yield* Effect.mapError(aggregating, badConfig))
-    const layer = Option.isSome(given.config)
-      ? Layer.provide(described(given.config.value, options, aggregator), tracing)
-      : Layer.provide(yield* demonstrated(options, aggregator), tracing)
-    const server = Context.get(yield* Effect.catchSomeDefect(Layer.build(layer), refused), Server)
-    const { expect } = yield* Signals
-    expect(() => Effect.runSync(server.cut))
-    yield* announce(server, Option.isNone(given.config))
-    return yield* Effect.never
-  })
-
-/** What is given counts for more than what the environment says. */
-const optionsOf = (given: Given): Effect.Effect<ServerOptions, Failed> =>
-  Effect.gen(function* () {
-    const environment = yield* Effect.mapError(serving, badConfig)
-    const { port, ...admin } = yield* Effect.mapError(administering, badConfig)
-    if (admin.host !== undefined && admin.token === undefined && !isLoopback(admin.host))
-      return yield* badInput(`MUSTER_ADMIN_HOST=${admin.host} needs a MUSTER_ADMIN_TOKEN beside it`)
-    const adminPort = Option.getOrElse(given.adminPort, () => port)
-    return {
-      ...environment,
-      port: Option.getOrElse(given.port, () => environment.port),
-      host: Option.getOrElse(given.host, () => environment.host),
-      drain: Option.getOrElse(given.drain, () => environment.drain),
-      maxInFlight: Option.getOrElse(given.maxInFlight, () => environment.maxInFlight),
-      admin: adminPort === undefined ? undefined : { ...admin, port: adminPort }
-    }
-  })
-
-/** What the sources use is provided below the aggregator, which waits for their cleanup when it closes. */
-const demonstrated = (options: ServerOptions, aggregator: Layer.Layer<Aggregator>) =>
-  Effect.gen(function* () {
-    const delay = "50 millis"
-    const urls = yield* Effect.all({ profile: Demo.profile({ delay }), orders: Demo.orders({ delay }) }).pipe(
-      Effect.catchTag("ServiceNotStarted", (error) => noAnswer(error.message))
-    )
-    const { users } = yield* Drivers
-    return Server.layer(demo, options).pipe(Layer.provide(aggregator), Layer.provide(users(urls)), started)
-  })
-
-const described = (file: string, options: ServerOptions, aggregator: Layer.Layer<Aggregator>) =>
-  Layer.unwrapScoped(
-    Effect.gen(function* () {
-      const { services } = yield* Drivers
-      if (services === undefined) return yield* badInput("--config: this program has no drivers to ask with")
-      const endpoints = yield* Config.load(file).pipe(
-        Effect.provide(services),
-        Effect.catchTag("ConfigRejected", (error) => rejected(file, error))
-      )
-      return Server.layer(endpoints, options).pipe(Layer.provide(aggregator), started)
-    })
+export const command = Command.make("serve", flags, (given) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Serve/Run.ts")),
+    ({ run }) => Effect.scoped(run(given))
   )
-
-const rejected = (file: string, { lines, problems }: Config.ConfigRejected) =>
-  Effect.flatMap(Screen, ({ err }) => {
-    lines.forEach((line) => err(printable(line)))
-    return badInput(`${Config.nameOf(file)} has ${problems.length === 1 ? "1 problem" : `${problems.length} problems`}`)
-  })
-
-const started = Layer.mapError((error: ServerNotStarted) => noAnswer(error.message))
-
-const tracing = Layer.mapError(Tracing.layer, (error) =>
-  error._tag === "TracingMissing" ? badInput(error.message) : badConfig(error)
-)
-
-const refused = (defect: unknown) =>
-  defect instanceof InvalidOption ? Option.some(badInput(defect.message)) : Option.none()
-
-const announce = ({ admin, url }: typeof Server.Service, isDemo: boolean) =>
-  Effect.gen(function* () {
-    const { columns, err } = yield* Screen
-    if (columns === undefined)
-      return yield* Effect.annotateLogs(Effect.logInfo("serving"), { url, ...(admin === undefined ? {} : { admin }) })
-    err(
-      `Serving ${url}, with its docs at ${url}/docs${admin === undefined ? "" : `; metrics and receipts at ${admin}`}`
-    )
-    if (isDemo) err(`Try: curl -i "${url}/dashboard?id=42"`)
-  })
+).pipe(Command.withDescription("Serves the demo over HTTP, or what a file says"))

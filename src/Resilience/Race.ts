@@ -20,7 +20,7 @@ export interface Runner<A, E> {
 }
 
 /**
- * The calls that were made for one answer, and what became of them. Whoever waits here is woken when one of them ends, or
+ * The calls that were made for one answer, and what became of them. The first success stops the others. Whoever waits here is woken when one of them ends, or
  * by `ring`, and looks for what has changed: so nothing that happens in one instant is lost, in whichever order.
  *
  * @since 0.1.0
@@ -42,6 +42,8 @@ export class Race<A, E> {
     const ended = (exit: Exit.Exit<A, E>) => {
       runner.exit = exit
       this.ended.push(runner)
+      // In this very instant: a call that waits for the place of this one would otherwise still go out.
+      if (exit._tag === "Success") this.cancel()
       watch.ended(exit)
       this.ring()
     }

@@ -7,6 +7,7 @@ import { Effect, type Scope } from "effect"
 import { dirname } from "node:path"
 import type { Drivers } from "../Source.ts"
 import * as Checks from "./Config/Checks.ts"
+import * as Document from "./Config/Document.ts"
 import * as Endpoints from "./Config/Endpoints.ts"
 import * as Environment from "./Config/Environment.ts"
 import * as File from "./Config/File.ts"
@@ -94,7 +95,7 @@ const read = (file: string) =>
   Effect.gen(function* () {
     const whole = (message: string) => rejected(file, [new Problem({ line: 0, column: 0, path: "", message })])
     const text = yield* Effect.mapError(Reading.text(file), whole)
-    const document = Reading.parse(text)
+    const document = Document.parse(text)
     if (document.broken) return yield* rejected(file, document.problems)
     const value = withoutExtensions(document.value)
     const { content, findings } = fit(File.make(yield* Environment.of(text)), value)

@@ -147,8 +147,7 @@ export type Servable = Endpoint<unknown> | AnyAggregation
 export type Requirements<E> =
   E extends Endpoint<infer R>
     ? R
-    : // As above.
-      E extends Aggregation<any, any, infer S, any, any>
+    : E extends Aggregation<any, any, infer S, any, any> // As above.
       ? Needs<S>
       : never
 

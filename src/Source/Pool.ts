@@ -42,7 +42,7 @@ export interface Driver<C> {
   readonly name: string
   /** A connection that is yet to be opened. */
   readonly make: () => C
-  /** Opens it. Interrupted, it ends at once; `destroy` is called after it. */
+  /** Opens it. Interrupted, it ends at once. `destroy` is called after it, unless it succeeds. */
   readonly open: (connection: C) => Effect.Effect<void, Fault>
   /** False once it is destroyed, or was lost. */
   readonly alive: (connection: C) => boolean
@@ -85,7 +85,8 @@ export interface PoolOptions {
 export interface Pool<C> {
   /**
    * A connection for the scope, in the order of asking. Fails with `SourceUnavailable` or `SourceRejected` when none can be
-   * made, and when none comes free before the ambient deadline. Interrupting one that waits or connects ends it at once.
+   * made, and when none comes free before the ambient deadline. Interrupting one that waits or connects ends it at once; a
+   * connection that was being made is made all the same, for the next one.
    */
   readonly take: Effect.Effect<Lease<C>, SourceError, Scope.Scope>
   /** How things stand now. `used` counts those that are being cleaned up. */

@@ -42,12 +42,12 @@ endpoints: { "e\\u0007": { sources: { a: { ask: s, get: / } } } }
   it.effect("needs a file", () =>
     Effect.gen(function* () {
       const none = yield* typed("check")
-      const missing = yield* typed("check /no/such.yaml")
+      const missing = yield* typed(["check", "/no/such\u0007.yaml"])
 
       assert.deepStrictEqual([none.exitCode, none.err], [2, ["muster: <file> is missing; see muster check --help"]])
       assert.deepStrictEqual(missing.err, [
-        "/no/such.yaml: it cannot be read: no such file or directory",
-        "muster: /no/such.yaml has 1 problem"
+        "/no/such\\u0007.yaml: it cannot be read: no such file or directory",
+        "muster: /no/such\\u0007.yaml has 1 problem"
       ])
     })
   )

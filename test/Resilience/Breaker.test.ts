@@ -134,13 +134,15 @@ describe("Breaker", () => {
     Effect.gen(function* () {
       const breaker = yield* tripped()
       yield* Effect.sleep(1_000)
-      const hung = yield* Effect.fork(ask(breaker, succeeds("late", { after: 5_000 })))
+      const hung = yield* Effect.fork(ask(breaker, succeeds("late", { after: 1_050 })))
       yield* Effect.sleep(999)
       assert.strictEqual(yield* ask(breaker), "refused")
       yield* Effect.sleep(1)
-      assert.strictEqual(yield* ask(breaker, down), "failed")
-
+      const next = yield* Effect.fork(ask(breaker, fails(unavailable(), { after: 100 })))
       yield* Fiber.join(hung)
+      assert.deepStrictEqual([yield* breaker.state, yield* ask(breaker)], ["half-open", "refused"])
+
+      yield* Fiber.join(next)
       assert.strictEqual(yield* breaker.state, "open")
     })
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Random } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Random } from "effect"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import { SourceTimedOut } from "../../src/Outcome.ts"
@@ -65,7 +65,8 @@ describe("Retry", () => {
   onMachine(
     "does not call again after an error that will not pass, a defect, or an interruption",
     Effect.gen(function* () {
-      for (const end of [fails(rejected), fails("no"), Testkit.dies("bug"), Effect.interrupt]) {
+      const both = Effect.failCause(Cause.parallel(Cause.fail(unavailable()), Cause.die("bug")))
+      for (const end of [fails(rejected), fails("no"), Testkit.dies("bug"), both, Effect.interrupt]) {
         const call = inTurn<never, unknown>(end)
         yield* timed(Retry.make()(call))
 

@@ -17,7 +17,7 @@ export interface Second {
   load: number
 }
 
-const unavailable = (reason: string) => new SourceUnavailable({ source: "stormy", reason })
+const refused = new SourceUnavailable({ source: "stormy", reason: "it refuses" })
 
 /**
  * A source that answers one call after the other, as fast as its capacity allows, after 20 ms. It works off every call that
@@ -30,9 +30,9 @@ const makeSource = (capacity: Capacity, seconds: ReadonlyArray<Second>) => {
     const second = Math.min(seconds.length - 1, Math.floor(now / 1_000))
     seconds[second]!.load += 1
     const rate = capacity(second)
-    if (rate === 0) return Effect.delay(Effect.fail(unavailable("down")), 5)
+    if (rate === 0) return Effect.delay(Effect.fail(refused), 5)
     const turn = Math.max(now, free)
-    if ((turn - now) * rate > 5_000 * 1_000) return Effect.delay(Effect.fail(unavailable("busy")), 5)
+    if ((turn - now) * rate > 5_000 * 1_000) return Effect.delay(Effect.fail(refused), 5)
     free = turn + 1_000 / rate
     return Effect.sleep(turn - now + 20)
   })
@@ -59,7 +59,11 @@ export const storm = (
       }
     }
   })
+  // Millions of errors are made here, of which nobody reads where.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
   const { exit } = Machine.run(program.pipe(inBulk, Effect.withRandom(Random.make("storm"))), "together")
+  Error.stackTraceLimit = stackTraceLimit
   if (exit._tag === "None" || exit.value._tag === "Failure") throw new Error("the storm did not end")
   return seconds
 }

@@ -1,7 +1,8 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, FiberRef } from "effect"
 import * as Cleanup from "../../src/Cleanup.ts"
 import { timeLimit } from "../../src/Resilience/TimeLimit.ts"
+import * as Machine from "../../src/Testkit/Machine.ts"
 import * as Testkit from "../../src/Testkit.ts"
 import { failureOf, onMachine, timed } from "./Calls.ts"
 
@@ -33,6 +34,14 @@ describe("timeLimit", () => {
       assert.deepStrictEqual([elapsed, slow.seen.interrupted], [0, [50]])
     })
   )
+
+  it("leaves nothing behind when the call ends in time, nor when it is interrupted", () => {
+    const inTime = Machine.run(timeLimit(succeeds(1, { after: 10 }), "1 hour"))
+    const interrupted = Machine.run(Effect.timeoutOption(timeLimit(hangs(), "1 hour"), 10))
+
+    assert.deepStrictEqual([inTime.settled, inTime.fibers], [10, 0])
+    assert.deepStrictEqual([interrupted.settled, interrupted.fibers], [10, 0])
+  })
 
   onMachine(
     "carries over what an effect has set that ends in time",

@@ -18,6 +18,8 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   SourceRejected: "succeeded",
   BreakerOpen: "ignored",
   BulkheadFull: "ignored",
+  RateLimited: "ignored",
+  StoreUnavailable: "ignored",
   DeadlineExceeded: "ignored"
 }
 

@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import { type Cause, Effect } from "effect"
-import * as Cleanup from "../../Cleanup.ts"
 import * as Deadline from "../../Deadline.ts"
 import { Line, Place } from "../../Permits/Line.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import { type Alarm, Alarms } from "../Alarms.ts"
+import * as Behind from "../Behind.ts"
 import type { Arrival } from "../Patience.ts"
 import type { Taken } from "./Store.ts"
 
@@ -78,6 +78,15 @@ export interface Supply<E> {
   readonly waitOf: (queue: Queue<E>, count: number, now: number) => number
 }
 
+/**
+ * True for a wait after which no time is left.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isTooLong = (wait: number, now: number, until: number): boolean =>
+  wait > 0 && now + wait >= until - Alarms.tolerance
+
 /** Those of one tenant. */
 class Tenant<E> extends Line<Waiter<E>> {
   weight = 0
@@ -85,7 +94,8 @@ class Tenant<E> extends Line<Waiter<E>> {
 
 /** Who asks for turns. */
 interface Attendant {
-  running: Cleanup.Running<void, never> | undefined
+  /** Makes it the business of the cleanup owner. */
+  handOver: (() => void) | undefined
 }
 
 /**
@@ -166,7 +176,9 @@ export class Queue<E> implements Alarm {
   /** No turn comes for so long: those who cannot wait that long leave at once. */
   pause(millis: number, now: number): void {
     for (const tenant of Array.from(this.tenants.values())) {
-      for (const waiter of Array.from(tenant)) if (waiter.arrival.until < now + millis) this.refuse(waiter, millis)
+      for (const waiter of Array.from(tenant)) {
+        if (isTooLong(millis, now, waiter.arrival.until)) this.refuse(waiter, millis)
+      }
     }
   }
 
@@ -180,12 +192,12 @@ export class Queue<E> implements Alarm {
   /** Sees to it that somebody asks for turns. */
   readonly attend: Effect.Effect<void> = Effect.suspend(() => {
     if (this.length === 0 || this.attendant !== undefined) return this.alarms.keep
-    const attendant: Attendant = { running: undefined }
+    const attendant: Attendant = { handOver: undefined }
     this.attendant = attendant
-    const started = Effect.map(Cleanup.start(this.serve(attendant), watch), (running) => {
-      attendant.running = running
+    const started = Effect.map(Behind.start("a rate limit", this.serve(attendant)), (handOver) => {
+      attendant.handOver = handOver
       // Everybody may have left since.
-      if (this.attendant !== attendant) running.cancel()
+      if (this.attendant !== attendant) handOver()
     })
     return Effect.zipRight(this.alarms.keep, started)
   })
@@ -195,11 +207,10 @@ export class Queue<E> implements Alarm {
     const { attendant } = this
     this.attendant = undefined
     this.ring()
-    attendant?.running?.cancel()
+    attendant?.handOver?.()
     if (this.attendants === 0) this.onIdle()
   }
 
-  /** It cannot be interrupted: a turn that was taken would be lost. */
   private serve(self: Attendant): Effect.Effect<void> {
     const loop: Effect.Effect<void> = Effect.suspend(() => {
       const { first } = this
@@ -220,7 +231,7 @@ export class Queue<E> implements Alarm {
         })
       )
     })
-    return Effect.uninterruptible(counted).pipe(
+    return counted.pipe(
       // The deadline and the receipt of the one who came first are not those of the others.
       Effect.provideService(Deadline.Current, Infinity),
       Effect.provideService(Asking, Asking.defaultValue())
@@ -251,7 +262,7 @@ export class Queue<E> implements Alarm {
   private wait(self: Attendant, taken: Taken): Effect.Effect<void> {
     return Effect.flatMap(Deadline.now, (now) => {
       for (let { first } = this; first !== undefined; first = this.first) {
-        if (now + taken.wait <= first.arrival.until + Alarms.tolerance) break
+        if (!isTooLong(taken.wait, now, first.arrival.until)) break
         this.refuse(first, taken.wait)
       }
       this.at = now + taken.wait
@@ -272,13 +283,4 @@ export class Queue<E> implements Alarm {
       first.decide({ _tag: "Unknown", cause })
     }
   }
-}
-
-const nothing = () => {}
-const watch: Cleanup.Watch<void, never> = {
-  name: "rate limit",
-  ended: nothing,
-  cancelled: nothing,
-  cleaned: nothing,
-  gaveUp: nothing
 }

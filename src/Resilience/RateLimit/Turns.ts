@@ -10,7 +10,7 @@ import * as Behind from "../Behind.ts"
 import * as Sharing from "../Metrics/Sharing.ts"
 import type { Arrival } from "../Patience.ts"
 import { Memory } from "./Memory.ts"
-import { Queue, type Supply, Waiter } from "./Queue.ts"
+import { isTooLong, Queue, type Supply, Waiter } from "./Queue.ts"
 import { most, type Rule, spread } from "./Rule.ts"
 import type { Service, StoreUnavailable } from "./Store.ts"
 
@@ -98,7 +98,7 @@ export class Turns<E> {
     }
     const queue = found ?? this.make(key)
     const wait = this.source.waitOf(queue, queue.ahead(tenant) + weight, now)
-    if (now + wait > until + Alarms.tolerance) waiter.decide({ _tag: "TooLong", wait })
+    if (isTooLong(wait, now, until)) waiter.decide({ _tag: "TooLong", wait })
     else {
       this.queues.set(key, queue)
       queue.join(waiter)

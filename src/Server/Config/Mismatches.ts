@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import { Option, ParseResult, Schema, SchemaAST } from "effect"
-import { type Finding, hint, type KeyPath } from "./Problem.ts"
-import { show } from "./Setting.ts"
+import { type Finding, hint, type KeyPath, show } from "./Problem.ts"
 
 /**
  * Everything in which a value does not fit.

@@ -105,6 +105,20 @@ export const textOf = (path: KeyPath): string =>
     .join(".")
 
 /**
+ * A value from a file in a message: what it is, if it is small.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const show = (given: unknown): string => {
+  if (given === null) return "nothing"
+  if (Array.isArray(given)) return "a list"
+  if (typeof given === "object") return "names and values"
+  const text = JSON.stringify(given) ?? "nothing"
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}
+
+/**
  * In the order of the file, each once.
  *
  * @since 0.1.0

@@ -6,7 +6,7 @@
 import { type JSONSchema, ParseResult, Redacted, Schema } from "effect"
 import * as Options from "../../Options.ts"
 import * as Environment from "./Environment.ts"
-import { hint } from "./Problem.ts"
+import { hint, show } from "./Problem.ts"
 
 /**
  * How a value is read from its text, and what to say when it cannot be.
@@ -56,20 +56,6 @@ const unlike = <A>({ expected, hint, secret }: Kind<A>, given: unknown, text = g
   if (typeof given === "string" && secret === true) return `expected ${expected}, but it is something else`
   if (given !== text) return `expected ${expected}, but with what the environment has, ${show(given)} is not`
   return `expected ${expected}, but it is ${show(given)}${hint?.(String(given)) ?? ""}`
-}
-
-/**
- * A value from a file in a message: what it is, if it is small.
- *
- * @since 0.1.0
- * @category getters
- */
-export const show = (given: unknown): string => {
-  if (given === null) return "nothing"
-  if (Array.isArray(given)) return "a list"
-  if (typeof given === "object") return "names and values"
-  const text = JSON.stringify(given) ?? "nothing"
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
 
 const orFromEnvironment = <A>({ editor, expected, plain }: Kind<A>): object =>

@@ -9,8 +9,7 @@
 import { ParseResult, Schema } from "effect"
 import * as Environment from "./Environment.ts"
 import * as Path from "./Path.ts"
-import type { KeyPath } from "./Problem.ts"
-import { show } from "./Setting.ts"
+import { type KeyPath, show } from "./Problem.ts"
 
 /**
  * What stands in braces.

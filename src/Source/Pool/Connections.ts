@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Deferred, Duration, Effect, FiberId, Scope } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, FiberId, Option, Scope } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
 import * as Deadline from "../../Deadline.ts"
 import * as Permits from "../../Permits.ts"
@@ -11,7 +11,7 @@ import { Asking } from "../../Receipt/Asking.ts"
 import type { SourceError } from "../../Source.ts"
 import * as Fault from "../Fault.ts"
 import type { Driver } from "../Pool.ts"
-import { failed, firstOf, Lease, type Shared, slack } from "./Lease.ts"
+import { exitWithin, failed, firstOf, Lease, leave, type Shared, slack } from "./Lease.ts"
 
 /**
  * The options of a pool, checked; durations in milliseconds.
@@ -34,6 +34,7 @@ export class Connections<C> {
   private readonly places: Permits.Permits
   private readonly shared: Shared<C>
   private readonly leases = new Set<Lease<C>>()
+  private readonly opening = new Set<Fiber.RuntimeFiber<void, Fault.Fault>>()
   private readonly closing = Deferred.unsafeMake<void>(FiberId.none)
   private idle: Array<{ readonly connection: C; readonly since: number }> = []
   private isClosed = false
@@ -90,10 +91,7 @@ export class Connections<C> {
     return Effect.flatMap(Effect.context<Scope.Scope>(), (context) => {
       const reused = this.isClosed ? undefined : this.reuse()
       if (reused !== undefined) return this.lend(reused, context)
-      return this.open(restore).pipe(
-        Effect.onError(() => Effect.sync(() => this.places.release())),
-        Effect.flatMap((connection) => this.lend(connection, context))
-      )
+      return Effect.flatMap(this.open(restore, context), (connection) => this.lend(connection, context))
     })
   }
 
@@ -105,54 +103,71 @@ export class Connections<C> {
     return undefined
   }
 
-  private open(restore: Permits.Restore): Effect.Effect<C, SourceError> {
-    return Effect.gen(this, function* () {
-      const left = Duration.toMillis(yield* Deadline.remaining)
-      if (this.isClosed || left <= 0) return yield* this.refuse(tooLate)
-      const { driver, settings } = this
-      const connection = driver.make()
-      const { connectTimeout } = settings
-      const stop = firstOf(
-        Effect.zipRight(Deferred.await(this.closing), Effect.fail(Fault.unavailable(""))),
-        Effect.zipRight(
-          sleep(Math.min(connectTimeout, Math.ceil(left) + slack)),
-          Effect.fail(Fault.unavailable("no connection was made in time"))
+  /**
+   * Opens a connection. Whoever no longer wants it, or not so late, goes; the connection is opened all the same, for the
+   * next one: otherwise, where connecting takes longer than a caller has, no caller would ever find one.
+   */
+  private open(restore: Permits.Restore, context: Context.Context<never>): Effect.Effect<C, SourceError> {
+    return Effect.flatMap(Deadline.remaining, (remaining) => {
+      const left = Duration.toMillis(remaining)
+      if (this.isClosed || left <= 0) return Effect.zipRight(this.free, this.refuse(tooLate))
+      const connection = this.driver.make()
+      return Effect.flatMap(Effect.forkDaemon(this.opened(connection)), (fiber) => {
+        this.opening.add(fiber)
+        fiber.addObserver(() => this.opening.delete(fiber))
+        const kept = Effect.flatMap(Fiber.await(fiber), () => this.putBack(connection))
+        const goOn = leave(kept, Context.get(context, Cleanup.Owner), Context.get(context, Asking))
+        return restore(exitWithin(fiber, left)).pipe(
+          Effect.onInterrupt(() => goOn),
+          Effect.flatMap((exit) => {
+            if (Option.isNone(exit))
+              return Effect.zipRight(goOn, this.refuse("no connection was made before the deadline"))
+            if (Exit.isSuccess(exit.value)) return Effect.succeed(connection)
+            const fault = Cause.failureOption(exit.value.cause)
+            const why = Option.isSome(fault) ? this.fail(fault.value) : Effect.die(Cause.squash(exit.value.cause))
+            return Effect.zipRight(this.putBack(connection), why)
+          })
         )
-      )
-      return yield* restore(firstOf(driver.open(connection), stop)).pipe(
-        Effect.as(connection),
-        Effect.onError(() => Effect.sync(() => driver.destroy(connection))),
-        Effect.catchAll((fault) => (this.isClosed ? this.refuse("") : failed(driver.name, fault)))
-      )
+      })
     })
   }
 
+  private opened(connection: C): Effect.Effect<void, Fault.Fault> {
+    const late = Fault.unavailable("no connection was made in time")
+    const stop = firstOf(
+      Effect.zipRight(Deferred.await(this.closing), Effect.fail(late)),
+      Effect.zipRight(sleep(this.settings.connectTimeout), Effect.fail(late))
+    )
+    const destroyed = Effect.sync(() => this.driver.destroy(connection))
+    return Effect.onError(firstOf(this.driver.open(connection), stop), () => destroyed)
+  }
+
   private lend(connection: C, context: Context.Context<Scope.Scope>): Effect.Effect<Lease<C>, SourceError> {
-    if (this.isClosed) {
-      this.driver.destroy(connection)
-      this.places.release()
-      return this.refuse("")
-    }
+    if (this.isClosed) return Effect.zipRight(this.putBack(connection), this.refuse(""))
     const owner = Context.get(context, Cleanup.Owner)
     const asking = Context.get(context, Asking)
-    const lease: Lease<C> = new Lease(connection, this.shared, owner, asking, () => this.giveBack(lease))
+    const lease: Lease<C> = new Lease(connection, this.shared, owner, asking, () => {
+      this.leases.delete(lease)
+      return this.putBack(connection)
+    })
     this.leases.add(lease)
     return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), lease.release), lease)
   }
 
-  private giveBack(lease: Lease<C>): Effect.Effect<void> {
+  /** A connection that has a place is no longer used. */
+  private putBack(connection: C): Effect.Effect<void> {
     return Effect.flatMap(Clock.currentTimeMillis, (since) => {
-      const { connection } = lease
       const isKept = !this.isClosed && this.driver.alive(connection)
       if (isKept) this.idle.push({ connection, since })
       else this.driver.destroy(connection)
-      this.leases.delete(lease)
       this.places.release()
       if (!isKept || this.isSweeping || this.settings.idleTimeout === Infinity) return Effect.void
       this.isSweeping = true
       return Effect.asVoid(Effect.forkIn(Effect.interruptible(this.sweep), this.scope))
     })
   }
+
+  private readonly free = Effect.sync(() => this.places.release())
 
   /** Closes what nobody has used for long; runs while there is anything to close. */
   private get sweep(): Effect.Effect<void> {
@@ -162,8 +177,7 @@ export class Connections<C> {
       // Until it is closed it has a place, so that there are never more than there may be.
       const parting = old.filter(() => this.places.tryTake())
       this.idle = this.idle.filter((one) => !parting.includes(one))
-      const release = Effect.sync(() => this.places.release())
-      const parted = parting.map(({ connection }) => Effect.ensuring(this.part(connection), release))
+      const parted = parting.map(({ connection }) => Effect.ensuring(this.part(connection), this.free))
       return Effect.all(parted, { concurrency: "unbounded", discard: true })
     })
     const round = Effect.zipRight(Effect.sleep(idleTimeout), Effect.uninterruptible(parting))
@@ -186,11 +200,16 @@ export class Connections<C> {
     Deferred.unsafeDone(this.closing, Effect.void)
     const parting = this.idle.splice(0).map(({ connection }) => this.part(connection))
     const stopping = Array.from(this.leases, (lease) => lease.shut)
-    return Effect.all([...parting, ...stopping], { concurrency: "unbounded", discard: true })
+    const opening = Array.from(this.opening, Fiber.await)
+    return Effect.all([...parting, ...stopping, ...opening], { concurrency: "unbounded", discard: true })
   })
 
   private refuse(reason: string): Effect.Effect<never, SourceError> {
-    return failed(this.driver.name, Fault.unavailable(this.isClosed ? "the pool was closed" : reason))
+    return this.fail(Fault.unavailable(reason))
+  }
+
+  private fail(fault: Fault.Fault): Effect.Effect<never, SourceError> {
+    return failed(this.driver.name, this.isClosed ? Fault.unavailable("the pool was closed") : fault)
   }
 }
 

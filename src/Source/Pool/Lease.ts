@@ -59,6 +59,22 @@ export const failed = (where: string, fault: Fault & { readonly cause?: unknown 
   })
 
 /**
+ * Runs an effect to its end, without anybody waiting for it but the owner; it counts as cleanup of the source.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const leave = (effect: Effect.Effect<void>, owner: Cleanup.Registry, asking: Asked): Effect.Effect<void> =>
+  Effect.uninterruptible(
+    Effect.map(Effect.forkDaemon(effect), (fiber) => {
+      const watch = asking.inner()
+      watch.cancelled()
+      fiber.addObserver(() => watch.cleaned())
+      owner.adopt(watch, fiber)
+    })
+  )
+
+/**
  * What a pool and its leases share.
  *
  * @since 0.1.0
@@ -206,16 +222,8 @@ export class Lease<C> {
     })
   }
 
-  /** Runs an effect to its end, without waiting for it; its owner does. */
   private leave(effect: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.uninterruptible(
-      Effect.map(Effect.forkDaemon(effect), (fiber) => {
-        const watch = this.asking.inner()
-        watch.cancelled()
-        fiber.addObserver(() => watch.cleaned())
-        this.owner.adopt(watch, fiber)
-      })
-    )
+    return leave(effect, this.owner, this.asking)
   }
 
   private get unfinished() {
@@ -247,8 +255,13 @@ export class Lease<C> {
 /** How long a cancel may take to be seen before the next one, in milliseconds. */
 const patience = 25
 
-/** How a fiber ended; none when it has not until a little after the deadline. As `firstOf`, and cheaper. */
-const exitWithin = <A, E>(
+/**
+ * How a fiber ended; none when it has not until a little after the deadline. As {@link firstOf}, and cheaper.
+ *
+ * @since 0.1.0
+ * @category racing
+ */
+export const exitWithin = <A, E>(
   fiber: Fiber.RuntimeFiber<A, E>,
   left: number
 ): Effect.Effect<Option.Option<Exit.Exit<A, E>>> => {

@@ -166,8 +166,9 @@ endpoints:
 
   it.scoped("does not ask a source whose references lead to nothing, or to what has no place there", () =>
     Effect.gen(function* () {
+      const there = { dots: "..", empty: "", lines: "a\nb", list: [1], operator: { $ne: null } }
       const { ask, asked } = yield* served(
-        `services: { web: { http: "http://web.internal" }, shop: { sqlite: ":memory:" } }
+        `services: { web: { http: "http://web.internal" }, shop: { sqlite: ":memory:" }, db: { mongo: "mongodb://db" } }
 endpoints:
   page:
     sources:
@@ -180,6 +181,7 @@ endpoints:
       empty: { ask: web, get: "/x/{there.empty}/y", policy: optional }
       header: { ask: web, get: /y, headers: { a: "{there.lines}" }, policy: optional }
       object: { ask: shop, sql: "SELECT {there.list}", policy: optional }
+      operator: { ask: db, collection: c, find: { id: "{there.operator}" }, policy: optional }
   strict:
     sources:
       there: { ask: web, get: /there }
@@ -187,9 +189,7 @@ endpoints:
 `,
         ({ question }) => {
           if (!("path" in question)) return Effect.succeed("asked")
-          return question.path === "/there"
-            ? Effect.succeed({ dots: "..", empty: "", lines: "a\nb", list: [1] })
-            : new SourceRejected({ source: "it", reason: "no" })
+          return question.path === "/there" ? Effect.succeed(there) : new SourceRejected({ source: "it", reason: "no" })
         }
       )
       const answer = yield* ask("page")
@@ -197,14 +197,15 @@ endpoints:
 
       assert.deepStrictEqual(answer, {
         absent: null,
-        there: { dots: "..", empty: "", lines: "a\nb", list: [1] },
+        there,
         nothing: [],
         anyway: "asked",
         inherited: null,
         folder: null,
         empty: null,
         header: null,
-        object: null
+        object: null,
+        operator: null
       })
       const questions = asked.map(({ question }) => ("path" in question ? question.path : question))
       assert.deepStrictEqual(questions, ["/absent", "/there", { text: ["SELECT ", ""], params: [null] }, "/there"])

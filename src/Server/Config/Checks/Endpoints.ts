@@ -9,8 +9,7 @@ import type * as File from "../File.ts"
 import * as Answering from "../File/Answering.ts"
 import * as Inputs from "../File/Inputs.ts"
 import * as Keys from "../../Keys.ts"
-import { type Finding, hint, type KeyPath, orFinding } from "../Problem.ts"
-import { show } from "../Setting.ts"
+import { type Finding, hint, type KeyPath, orFinding, show } from "../Problem.ts"
 import * as Sources from "./Sources.ts"
 
 /**

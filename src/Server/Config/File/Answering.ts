@@ -5,8 +5,7 @@
  */
 import { ParseResult, Schema } from "effect"
 import * as Path from "../Path.ts"
-import type { KeyPath } from "../Problem.ts"
-import { show } from "../Setting.ts"
+import { type KeyPath, show } from "../Problem.ts"
 
 /**
  * How a part of an answer is made: it is what a path leads to; or has members; or is made of what `from` leads to, of
