@@ -56,6 +56,7 @@ describe("the README", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "muster-readme-"))
     await symlink(join(root, "node_modules"), path("node_modules"), "dir")
+    await symlink(join(root, "test"), path("test"), "dir")
     await writeFile(path("package.json"), `{ "type": "module" }`)
     await Promise.all(snippets.map(({ code, name }) => writeFile(path(name), code)))
     // In the order of the page: one may need what another has written.

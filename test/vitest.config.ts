@@ -9,6 +9,7 @@ export default defineConfig({
     root: fileURLToPath(new URL("..", import.meta.url)),
     include: ["test/**/*.test.ts"],
     globalSetup: "test/vitest.setup.ts",
+    setupFiles: "test/vitest.assert.ts",
     // The default leaves one of two cores idle.
     minWorkers: 1,
     maxWorkers: 2,

@@ -5,7 +5,7 @@
  */
 import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
-import * as Config from "../Server/Config.ts"
+import type { Summary } from "../Server/Config.ts"
 import { badInput, type Failed } from "./Failed.ts"
 import { printable, Screen } from "./Screen.ts"
 
@@ -33,13 +33,18 @@ export const command = Command.make("check", args, ({ file }) => check(file)).pi
 export const schema = Command.make("schema", {}, () =>
   Effect.gen(function* () {
     const { out } = yield* Screen
+    const Config = yield* loaded
     out(JSON.stringify(yield* Config.schema, null, 2))
   })
 ).pipe(Command.withDescription("Prints the JSON Schema of a file of endpoints, for editors"))
 
+/** The reader of files is loaded when it is needed, which is not for the help. */
+const loaded = Effect.promise(() => import("../Server/Config.ts"))
+
 const check = (file: string): Effect.Effect<void, Failed, Screen> =>
   Effect.gen(function* () {
     const { err, out } = yield* Screen
+    const Config = yield* loaded
     const summary = yield* Effect.catchTag(Config.check(file), "ConfigRejected", ({ lines, problems }) => {
       lines.forEach((line) => err(printable(line)))
       return badInput(`${Config.nameOf(file)} has ${counted(problems.length, "problem")}`)
@@ -47,7 +52,7 @@ const check = (file: string): Effect.Effect<void, Failed, Screen> =>
     linesOf(Config.nameOf(file), summary).forEach((line) => out(printable(line)))
   })
 
-const linesOf = (file: string, { endpoints, services }: Config.Summary): ReadonlyArray<string> => {
+const linesOf = (file: string, { endpoints, services }: Summary): ReadonlyArray<string> => {
   const sources = endpoints.reduce((sum, endpoint) => sum + endpoint.sources.length, 0)
   const all = [counted(endpoints.length, "endpoint"), counted(sources, "source"), counted(services, "service")]
   const width = Math.max(0, ...endpoints.map(({ path }) => path.length))

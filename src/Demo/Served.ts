@@ -6,10 +6,10 @@
 import { type Duration, Effect, Option, Schema } from "effect"
 import * as Aggregation from "../Aggregation.ts"
 import { Order, Profile, UserId, UserServices } from "../Demo.ts"
-import { merge, Product, sources, type Store, typesOf } from "./Search.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Endpoint from "../Server/Endpoint.ts"
 import * as Source from "../Source.ts"
+import { merge, Product, sources, type Store, typesOf } from "./Search.ts"
 
 const Id = UserId.annotations({ message: () => `is not 1 to 100 characters that can be shown, or is "." or ".."` })
 

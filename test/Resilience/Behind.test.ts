@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Logger, Scope } from "effect"
 import * as Cleanup from "../../src/Cleanup.ts"
 import * as Behind from "../../src/Resilience/Behind.ts"
@@ -74,17 +74,17 @@ describe("Behind", () => {
     })
   )
 
-  it.effect("what was started is nobody's business until it is handed over", () =>
+  onMachine(
+    "what was started is nobody's business until it is handed over",
     Effect.gen(function* () {
       const owner = yield* Cleanup.Owner
-      const handOver = yield* Behind.start("work", hangs())
+      const handOver = yield* Behind.start("work", succeeds("done", { after: 50 }))
       assert.deepStrictEqual(owner.running(), [])
       handOver()
       assert.deepStrictEqual(owner.running(), ["work"])
-    }).pipe(Effect.scoped, (effect) =>
-      Effect.flatMap(Effect.scoped(Cleanup.make({ closeTimeout: 0 })), (owner) =>
-        Effect.provideService(effect, Cleanup.Owner, owner)
-      )
-    )
+      yield* Cleanup.settled
+      handOver()
+      assert.deepStrictEqual(owner.running(), [])
+    })
   )
 })

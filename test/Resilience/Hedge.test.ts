@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, FiberRef } from "effect"
+import * as fc from "fast-check"
 import * as Cleanup from "../../src/Cleanup.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
@@ -8,6 +9,7 @@ import * as Hedge from "../../src/Resilience/Hedge.ts"
 import { once } from "../../src/Resilience/Idempotence.ts"
 import * as Metrics from "../../src/Resilience/Metrics.ts"
 import * as Retry from "../../src/Resilience/Retry.ts"
+import * as Machine from "../../src/Testkit/Machine.ts"
 import * as Testkit from "../../src/Testkit.ts"
 import { failureOf, guardsOf, inTurn, onMachine, refuses, rejected, timed, unavailable, valueOf } from "./Calls.ts"
 import { tail } from "./Tail.ts"
@@ -237,6 +239,33 @@ describe("Hedge.percentile", () => {
 
       assert.isAbove(elapsed, 100)
     })
+  )
+})
+
+it("a hedge answers with whichever call is good first, and fails when the last of both has, whatever they do", () => {
+  const call = fc.record({ good: fc.boolean(), after: fc.integer({ min: 0, max: 100 }) })
+  fc.assert(
+    fc.property(call, call, fc.integer({ min: 1, max: 15 }), (one, two, tens) => {
+      const [delay, first, second] = [tens * 10, one.after * 2 + 1, two.after * 2]
+      const script = (name: string, good: boolean, after: number) =>
+        good ? succeeds(name, { after }) : fails({ _tag: "SourceUnavailable", name }, { after })
+      const calls = inTurn<string, unknown>(script("first", one.good, first), script("second", two.good, second))
+      const { elapsed, exit, fibers, settled } = Machine.run(Effect.either(Hedge.after(delay)(calls)))
+
+      const began = first < delay ? first : delay
+      const ends = [
+        { at: first, name: "first", good: one.good },
+        { at: began + second, name: "second", good: two.good }
+      ]
+      const all = one.good && first < delay ? ends.slice(0, 1) : ends.sort((a, b) => a.at - b.at)
+      const expected = all.find(({ good }) => good) ?? all.at(-1)!
+      assert(exit._tag === "Some" && exit.value._tag === "Success")
+      const answer = exit.value.value
+      const name = answer._tag === "Right" ? answer.right : (answer.left as { readonly name: string }).name // As scripted.
+      assert.deepStrictEqual([elapsed, name, answer._tag === "Right"], [expected.at, expected.name, expected.good])
+      assert.deepStrictEqual([settled, fibers], [elapsed, 0])
+    }),
+    { numRuns: 300 }
   )
 })
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Random } from "effect"
+import * as fc from "fast-check"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import { SourceTimedOut } from "../../src/Outcome.ts"
@@ -113,6 +114,41 @@ describe("Retry", () => {
 
       assert.strictEqual(call.asked.length, 1)
     })
+  )
+})
+
+it("calls until it succeeds, has called often enough, or has no time left, and waits as long as it should", () => {
+  const wait = fc.option(fc.integer({ min: 0, max: 300 }), { nil: undefined })
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ after: fc.nat(50), retryAfter: wait }), { maxLength: 6 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 0, max: 80 }),
+      fc.integer({ min: 1, max: 800 }),
+      (failures, attempts, delay, deadline) => {
+        const calls = inTurn<string, unknown>(
+          ...failures.map(({ after, retryAfter }) => fails(unavailable(retryAfter), { after })),
+          fine
+        )
+        const retry = Retry.make({ attempts, delay, maxDelay: 200, budget: Budget.unlimited })
+        const { elapsed, exit } = Machine.run(Deadline.within(deadline)(halfway(Effect.either(retry(calls)))))
+
+        const asked = [0]
+        let now = 0
+        for (const [made, { after, retryAfter = 0 }] of failures.entries()) {
+          now += after
+          const room = deadline - now - retryAfter
+          if (made + 1 === attempts || retryAfter > 200 || room <= 0) break
+          now += retryAfter + 0.5 * Math.min(200, delay * 2 ** made, room)
+          asked.push(now)
+        }
+        assert(exit._tag === "Some" && exit.value._tag === "Success")
+        assert.deepStrictEqual(calls.asked, asked)
+        assert.strictEqual(elapsed, now)
+        assert.strictEqual(exit.value.value._tag, asked.length === failures.length + 1 ? "Right" : "Left")
+      }
+    ),
+    { numRuns: 300 }
   )
 })
 

@@ -163,29 +163,44 @@ describe("Pool", () => {
   describe("connecting", () => {
     it.scoped("is given up after its timeout, or at the deadline if that is nearer", () =>
       Effect.gen(function* () {
-        const { connections, pool, run } = yield* setup({ connectTimeout: 500 }, { opening: Infinity })
+        const { open, pool, run } = yield* setup({ connectTimeout: 500 }, { opening: Infinity })
 
         const [timeout, timeoutExit] = yield* Testkit.timed(run(quick))
-        const [deadline] = yield* Testkit.timed(Deadline.within(100)(run(quick)))
-
+        const [deadline, deadlineExit] = yield* Testkit.timed(Deadline.within(100)(run(quick)))
         assert.deepStrictEqual([timeout, deadline], [500, 120])
-        assert.match(reasonOf(timeoutExit), /^SourceUnavailable: scripted at nowhere: no connection was made in time$/)
-        assert.deepStrictEqual(
-          connections.map(({ state }) => state),
-          ["closed", "closed"]
-        )
-        assert.deepStrictEqual(pool.stats(), { used: 0, idle: 0, waiting: 0 })
+        assert.match(reasonOf(timeoutExit), /^SourceUnavailable: .* no connection was made in time$/)
+        assert.match(reasonOf(deadlineExit), /^SourceUnavailable: .* no connection was made before the deadline$/)
+
+        const [elapsed] = yield* Testkit.timed(Cleanup.settled)
+        assert.deepStrictEqual([elapsed, open(), pool.stats()], [380, 0, { used: 0, idle: 0, waiting: 0 }])
       })
     )
 
-    it.scoped("can be interrupted", () =>
+    it.scoped("can be interrupted, and goes on for the next one", () =>
       Effect.gen(function* () {
         const { connections, pool, run } = yield* setup({}, { opening: 1_000 })
         const fiber = yield* start(run(quick))
 
         const [elapsed] = yield* Testkit.timed(Fiber.interrupt(fiber))
+        assert.deepStrictEqual([elapsed, pool.stats().used], [0, 1])
+        yield* Testkit.timed(Cleanup.settled)
+        assert.deepStrictEqual(pool.stats(), { used: 0, idle: 1, waiting: 0 })
 
-        assert.deepStrictEqual([elapsed, connections[0]!.state, pool.stats().used], [0, "closed", 0])
+        yield* Testkit.timed(run(quick))
+        assert.lengthOf(connections, 1)
+      })
+    )
+
+    it.scoped("that takes longer than any caller has comes about all the same", () =>
+      Effect.gen(function* () {
+        const { run } = yield* setup({}, { opening: 100 })
+        const impatient = Testkit.timed(Deadline.within(10)(run(quick)))
+
+        const exits = []
+        for (let turn = 0; turn < 5; turn++) exits.push((yield* impatient)[1])
+
+        assert.isTrue(Exit.isFailure(exits[0]!))
+        assert.deepStrictEqual(exits.at(-1), Exit.succeed("quick"))
       })
     )
 
@@ -484,6 +499,23 @@ describe("Pool", () => {
         assert.strictEqual(elapsed, 0)
         assert.match(reasonOf(exit), /the pool was closed$/)
         assert.match(reasonOf(yield* Effect.exit(ask(lease, quick))), /the pool was closed$/)
+      })
+    )
+
+    it.scoped("stops connections that are being made", () =>
+      Effect.gen(function* () {
+        const { close, connections, run } = yield* setup({}, { opening: Infinity })
+        const wanted = yield* start(run(quick))
+        const unwanted = yield* start(run(quick))
+        yield* Fiber.interrupt(unwanted)
+
+        yield* close
+
+        assert.deepStrictEqual(
+          connections.map(({ state }) => state),
+          ["closed", "closed"]
+        )
+        assert.match(reasonOf(yield* Fiber.await(wanted)), /the pool was closed$/)
       })
     )
 

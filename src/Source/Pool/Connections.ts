@@ -11,7 +11,8 @@ import { Asking } from "../../Receipt/Asking.ts"
 import type { SourceError } from "../../Source.ts"
 import * as Fault from "../Fault.ts"
 import type { Driver } from "../Pool.ts"
-import { exitWithin, failed, firstOf, Lease, leave, type Shared, slack } from "./Lease.ts"
+import { failed, Lease, type Shared } from "./Lease.ts"
+import { exitWithin, firstOf, leave, slack } from "./Waiting.ts"
 
 /**
  * The options of a pool, checked; durations in milliseconds.

@@ -9,7 +9,8 @@ import { Chunk, Context, Duration, Effect, Option, type Scope, Stream } from "ef
 import * as Deadline from "../../Deadline.ts"
 import type { SourceError } from "../../Source.ts"
 import * as Faults from "../Fault.ts"
-import { type Lease, slack } from "../Pool/Lease.ts"
+import type { Lease } from "../Pool.ts"
+import { slack } from "../Pool/Waiting.ts"
 import type { Adapter, Answer, Query } from "../Sql.ts"
 
 /**

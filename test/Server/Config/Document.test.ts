@@ -46,6 +46,7 @@ w: { <<: [*x, { a: 4, c: 5 }] }
       ],
       w: { a: 1, b: 2, c: 5 }
     })
+    assert.deepStrictEqual(Document.parse(`a: &a 1\nb: *a\nc: &a 2\nd: *a`).value, { a: 1, b: 1, c: 2, d: 2 })
     const { column, line } = problem({ path: ["y", "a"], message: "" })
     assert.deepStrictEqual([line, column], [1, 12])
   })
@@ -55,7 +56,8 @@ w: { <<: [*x, { a: 4, c: 5 }] }
       ["2:18", "b.c", "is given twice, the first time in line 2"],
       ["3:1", "a", "is given twice, the first time in line 1"]
     ])
-    assert.deepStrictEqual(problems(`a: *b`), [["1:4", "a", "there is no anchor &b before it"]])
+    assert.deepStrictEqual(Document.parse(`a: 1\na: 2`).value, { a: 1 })
+    assert.deepStrictEqual(problems(`a: *b\nc: &b 1`), [["1:4", "a", "there is no anchor &b before it"]])
     assert.deepStrictEqual(problems(`a: &a { b: [*a] }`), [["1:13", "a.b.0", "&a is a part of itself"]])
     assert.deepStrictEqual(problems(`a: { <<: 3 }`), [
       ["1:10", `a."<<"`, "expected names and values, such as *an-alias of them"]

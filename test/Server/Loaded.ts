@@ -1,0 +1,67 @@
+/**
+ * The server of the load test: a process of its own, so that what it holds can be counted. It asks the upstream of its first
+ * argument, says where it listens, and for each line on stdin what it holds once garbage has been collected.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Effect, Logger, Metric, Schema, Stream } from "effect"
+import * as Aggregation from "../../src/Aggregation.ts"
+import { Aggregator } from "../../src/Aggregator.ts"
+import * as Outcome from "../../src/Outcome.ts"
+import { Server } from "../../src/Server.ts"
+import * as Endpoint from "../../src/Server/Endpoint.ts"
+import * as Http from "../../src/Source/Http.ts"
+
+const Part = Schema.Struct({ of: Schema.String, id: Schema.String, pad: Schema.String })
+
+const upstream = process.argv[2]!
+
+const part = (of: string, id: string) => Http.json(`${upstream}/${of}/${encodeURIComponent(id)}`, { schema: Part })
+
+const user = Aggregation.make("user", {
+  input: Schema.Struct({ id: Schema.NonEmptyString }),
+  output: Schema.Record({ key: Schema.String, value: Schema.NullOr(Part) }),
+  sources: ({ id }) => ({ profile: part("profile", id), orders: part("orders", id) }),
+  merge: (answers) => answers,
+  partial: ({ orders, profile }) => ({
+    profile: Outcome.$is("Succeeded")(profile) ? profile.value : null,
+    orders: Outcome.$is("Succeeded")(orders) ? orders.value : null
+  })
+})
+
+const endpoints = [
+  Endpoint.make(user, { path: "/users/:id", values: true }),
+  Endpoint.make(user, { path: "/users", method: "POST", maxBody: 1_000 })
+]
+
+const options = { port: 0, maxInFlight: 10_000, deadline: "2 seconds", writeTimeout: "1 second" } as const
+
+/** Effect counts its own fibers. */
+const fibers = Effect.map(Metric.snapshot, (pairs) => {
+  const pair = pairs.find(({ metricKey }) => metricKey.name === "effect_fiber_active")
+  return Number((pair?.metricState as { count?: number | bigint } | undefined)?.count ?? 0)
+})
+
+const program = Effect.gen(function* () {
+  const { url } = yield* Server
+  console.log(JSON.stringify({ url }))
+  yield* Stream.runForEach(
+    Stream.fromAsyncIterable(process.stdin as AsyncIterable<Buffer>, () => "stdin"),
+    () =>
+      Effect.gen(function* () {
+        for (let round = 0; round < 4; round++) {
+          global.gc!()
+          yield* Effect.sleep(20)
+        }
+        const sockets = process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length
+        console.log(JSON.stringify({ heap: process.memoryUsage().heapUsed, sockets, fibers: yield* fibers }))
+      })
+  )
+})
+
+program.pipe(
+  Effect.provide(Server.layer(endpoints, options)),
+  Effect.provide(Aggregator.layer({ logger: Logger.none })),
+  Effect.provide(Http.layer()),
+  Effect.provide(Logger.remove(Logger.defaultLogger)),
+  NodeRuntime.runMain({ disablePrettyLogger: true })
+)
