@@ -47,8 +47,9 @@ export const controlled = <E, R>(
       const request = yield* HttpServerRequest
       const exchange = yield* begin(request)
       const probe = probes.has(exchange.path)
-      drain.track(fiber, () => (exchange.close ?? (() => fiber.unsafeInterruptAsFork(FiberId.none)))())
-      const { gone, send } = Sending.to(request, writeTimeout)
+      const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+      drain.track(fiber, () => (exchange.close ?? interrupt)())
+      const { gone, send } = Sending.to(request, writeTimeout, interrupt)
       // The request's own scope closes when its answer has left, or when nobody is there to read it.
       yield* Effect.addFinalizer(() => {
         if (gone()) exchange.status = 499

@@ -76,6 +76,8 @@ export const make = <E, R>(
     // The span of the platform would hold the query and all headers; those of endpoints are their handlers' own.
     const handler = HttpMiddleware.withTracerDisabledWhenEffect(NodeHttpServer.makeHandler(app), () => true)
     server.on("request", yield* handler)
+    // As many as there are requests on it that wait for their answers.
+    server.on("connection", (socket) => socket.setMaxListeners(0))
     yield* Effect.acquireRelease(listen(server, host, port), () => close(server))
     const address = server.address()
     const bound = typeof address === "object" && address !== null ? address.port : port

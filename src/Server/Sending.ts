@@ -26,24 +26,37 @@ export interface Sending {
 }
 
 /**
- * The way back to the client of a request. A client that reads nothing for `timeout` milliseconds is let go.
+ * The way back to the client of a request. A client that reads nothing for `timeout` milliseconds is let go. `lost` is
+ * called when it goes away before all of its answer has left.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const to = (request: HttpServerRequest, timeout: number): Sending => {
+export const to = (request: HttpServerRequest, timeout: number, lost: () => void): Sending => {
   const response = NodeHttpServerRequest.toServerResponse(request)
-  const { socket } = response
-  let whole = false
+  const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
   let gone = false
-  // It also finishes when its socket is closed in the middle.
-  response.once("finish", () => (whole = socket?.destroyed === false)).once("close", () => (gone = !whole))
+  const waiting = new Set<() => void>()
+  const end = () => waiting.forEach((wake) => wake())
+  // Of the connection: a response that waits for the one before it, on a connection with several, hears of nothing.
+  const closed = () => {
+    gone = true
+    lost()
+    end()
+  }
+  socket.once("close", closed)
+  response.once("finish", () => {
+    socket.off("close", closed)
+    // It also finishes when its connection is closed in the middle.
+    gone ||= socket.destroyed
+    end()
+  })
 
   // The platform, which leaves alone what is sent already, would wait for ever for some of those who go away.
   const write = ({ body, headers, status }: HttpServerResponse) =>
     Effect.async<void>((resume) => {
-      if (response.destroyed || response.writableEnded) return resume(Effect.void)
-      response.once("close", () => resume(Effect.void))
+      if (gone || response.writableEnded) return resume(Effect.void)
+      waiting.add(() => resume(Effect.void))
       response.writeHead(status, headers)
       response.end(body._tag === "Uint8Array" && request.method !== "HEAD" ? body.body : undefined)
     })
@@ -52,7 +65,7 @@ export const to = (request: HttpServerRequest, timeout: number): Sending => {
     gone: () => gone,
     send: (answer) =>
       Effect.gen(function* () {
-        socket?.setTimeout(timeout)
+        response.socket?.setTimeout(timeout)
         const last = yield* FiberRef.get(HttpApp.currentPreResponseHandlers)
         const whole = Option.isNone(last) ? answer : yield* Effect.orDie(last.value(request, answer))
         if (whole.body._tag !== "Stream") yield* write(whole)

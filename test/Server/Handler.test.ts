@@ -106,6 +106,28 @@ describe("a client that goes away", () => {
   }
 })
 
+describe("requests that wait for each other on one connection", () => {
+  it.scopedLive("are all cancelled when it closes", () =>
+    Effect.gen(function* () {
+      const source = yield* silent
+      const half = dashboard((id) => (id === "fast" ? named(id) : Effect.as(json(source.url), "")), Effect.succeed(1))
+      const { admin, log, url } = yield* serve([half])
+      const slow = get("/dashboard?id=slow")
+      const { socket } = yield* wire(url, slow + slow + get("/dashboard?id=fast") + slow)
+      yield* until("all are asked", () => source.requests.length === 3)
+      socket.destroy()
+
+      yield* until("all are closed", () => source.closes.length === 3)
+      yield* until("all are logged", () => log.length === 4)
+      assert.deepStrictEqual(
+        log.map(({ annotations }) => annotations["status"]),
+        [499, 499, 499, 499]
+      )
+      assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
+    })
+  )
+})
+
 describe("a source", () => {
   const live = it.scopedLive
 

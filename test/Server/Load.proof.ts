@@ -29,7 +29,7 @@ const upstream = async () => {
     const [, of, id = ""] = request.url!.split("/")
     const answer = () =>
       response.end(
-        JSON.stringify({ of, id: decodeURIComponent(id), pad: id.startsWith("big") ? "x".repeat(300_000) : "" })
+        JSON.stringify({ of, id: decodeURIComponent(id), pad: id.startsWith("big") ? "x".repeat(100_000) : "" })
       )
     if (id.startsWith("fail") && of === "orders") response.writeHead(503).end()
     else if (id.startsWith("hang") && of === "orders") return
@@ -61,7 +61,7 @@ const started = async (url: string) => {
 }
 
 const whole = (id: string) => ({
-  of: (of: string) => ({ of, id, pad: id.startsWith("big") ? "x".repeat(300_000) : "" })
+  of: (of: string) => ({ of, id, pad: id.startsWith("big") ? "x".repeat(100_000) : "" })
 })
 
 /** One request of a kind; says what is wrong with its answer. */
@@ -140,7 +140,7 @@ const kinds = (url: string, agent: Undici.Agent) => {
     gone: (id: string) => abandoned(`/users/slow-${id}`),
     goneFromStream: (id: string) => abandoned(`/users/hang-${id}`, sse),
     goneFromHang: (id: string) => abandoned(`/users/hang-${id}`),
-    unread: (id: string) => raw(`GET /users/big-${id} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(20), random(1_500)),
+    unread: (id: string) => raw(`GET /users/big-${id} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(5), random(1_500)),
     garbage: () => raw("\u0000\u0001 no HTTP\r\n\r\n", random(50)),
     half: () =>
       raw(

@@ -3,7 +3,7 @@
  * argument, says where it listens, and for each line on stdin what it holds once garbage has been collected.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect, Logger, Metric, Schema, Stream } from "effect"
+import { Effect, Logger, Metric, Schema } from "effect"
 import * as Aggregation from "../../src/Aggregation.ts"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Outcome from "../../src/Outcome.ts"
@@ -41,21 +41,25 @@ const fibers = Effect.map(Metric.snapshot, (pairs) => {
   return Number((pair?.metricState as { count?: number | bigint } | undefined)?.count ?? 0)
 })
 
+const asked = Effect.async<void>((resume) => {
+  const wake = () => resume(Effect.void)
+  process.stdin.once("data", wake)
+  return Effect.sync(() => process.stdin.off("data", wake))
+})
+
+const tell = Effect.gen(function* () {
+  for (let round = 0; round < 4; round++) {
+    global.gc!()
+    yield* Effect.sleep(20)
+  }
+  const sockets = process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length
+  console.log(JSON.stringify({ heap: process.memoryUsage().heapUsed, sockets, fibers: yield* fibers }))
+})
+
 const program = Effect.gen(function* () {
   const { url } = yield* Server
   console.log(JSON.stringify({ url }))
-  yield* Stream.runForEach(
-    Stream.fromAsyncIterable(process.stdin as AsyncIterable<Buffer>, () => "stdin"),
-    () =>
-      Effect.gen(function* () {
-        for (let round = 0; round < 4; round++) {
-          global.gc!()
-          yield* Effect.sleep(20)
-        }
-        const sockets = process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length
-        console.log(JSON.stringify({ heap: process.memoryUsage().heapUsed, sockets, fibers: yield* fibers }))
-      })
-  )
+  yield* Effect.forever(Effect.zipRight(asked, tell))
 })
 
 program.pipe(

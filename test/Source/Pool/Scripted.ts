@@ -72,7 +72,7 @@ export const make = (given: Partial<Behaviour> = {}) => {
         connection.state = "open"
         return Effect.void
       }),
-    alive: (connection) => connection.state === "open",
+    alive: (connection) => connection.state !== "closed",
     cancel: (connection) =>
       Effect.gen(function* () {
         const [arrives, over] = behaviour.cancel

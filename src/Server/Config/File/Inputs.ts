@@ -11,7 +11,13 @@ import { may, must } from "./Member.ts"
 const types = ["string", "integer", "number", "boolean"] as const
 type TypeName = (typeof types)[number]
 
-interface Short {
+/**
+ * A field of the input in short, as its type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Short {
   readonly type: TypeName
   readonly optional: boolean
 }
