@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
+import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Schema, Stream, TestClock } from "effect"
 import { Aggregator, type SourceFailed } from "../src/Aggregator.ts"
 import type { DeadlineExceeded } from "../src/Deadline.ts"
 import type { QuorumNotReached } from "../src/Gather.ts"
@@ -297,6 +297,7 @@ describe("closing an aggregator", () => {
         receipt.sources.map((source) => source.cleanup),
         ["gave-up", "done"]
       )
+      yield* TestClock.adjust("1 hour")
     })
   )
 })

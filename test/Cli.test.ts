@@ -6,6 +6,7 @@ import * as Demo from "../src/Demo.ts"
 import { SourceUnavailable } from "../src/Source.ts"
 import * as Testkit from "../src/Testkit.ts"
 import { type Options, typed } from "./Cli/Typed.ts"
+import { network } from "./Handles.ts"
 
 const alice = { id: "1", name: "Alice" }
 const orders = Array.makeBy(5, (index) => ({ id: `${index}`, item: "lamp" }))
@@ -464,9 +465,9 @@ describe("muster, for real", () => {
       assert.deepStrictEqual([exitCode, out], [0, ["User: Alice | Orders: 5"]])
       assert.strictEqual(err.length, 1)
       // Node lists a closed handle for another turn or two of the event loop.
-      const left = () => process.getActiveResourcesInfo().filter((name) => /TCP/.test(name))
-      for (const end = performance.now() + 1_000; left().length > 0 && performance.now() < end;) yield* Effect.sleep(1)
-      assert.deepStrictEqual(left(), [])
+      for (const end = performance.now() + 1_000; network().length > 0 && performance.now() < end;)
+        yield* Effect.sleep(1)
+      assert.deepStrictEqual(network(), [])
     })
   )
 

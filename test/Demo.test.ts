@@ -6,6 +6,7 @@ import * as Demo from "../src/Demo.ts"
 import * as Http from "../src/Source/Http.ts"
 import { SourceRejected, SourceUnavailable } from "../src/Source.ts"
 import * as Testkit from "../src/Testkit.ts"
+import { network } from "./Handles.ts"
 
 const aggregate = (id: string, deadline: string) =>
   Effect.flatMap(Demo.UserAggregator, (users) => users.aggregate(id)).pipe(
@@ -232,18 +233,16 @@ describe("the mock services", () => {
   )
 })
 
-const handles = () => process.getActiveResourcesInfo().filter((name) => /TCP|ConnectWrap/.test(name))
-
 const until = (isSo: () => boolean) =>
   Effect.gen(function* () {
     for (const end = performance.now() + 1_000; !isSo();) {
-      if (performance.now() > end) assert.fail(`waited in vain; handles: ${handles().join(", ")}`)
+      if (performance.now() > end) assert.fail(`waited in vain; there is ${network().join(", ")}`)
       yield* Effect.sleep(1)
     }
   })
 
 /** No socket and no listener is left in this process; they take a turn of the event loop to go. */
-const noHandles = until(() => handles().length === 0)
+const noHandles = until(() => network().length === 0)
 
 const open = (url: string, text: string) =>
   Effect.async<Socket>((resume) => {

@@ -51,8 +51,10 @@ describe("Server answers", () => {
 
       assert.strictEqual((yield* ask(`${url}/dashboard?id=1`)).status, 200)
       assert.deepStrictEqual((yield* post(`${url}/dashboard`, { id: "2" })).json(), { name: "user 2", orders: 5 })
-      const head = yield* ask(`${url}/dashboard?id=1`, { method: "HEAD" })
-      assert.deepStrictEqual([head.status, head.text, head.headers.get("muster-complete")], [200, "", "true"])
+      for (const accept of ["*/*", "text/event-stream"]) {
+        const head = yield* ask(`${url}/dashboard?id=1`, { method: "HEAD", headers: { accept } })
+        assert.deepStrictEqual([head.status, head.text, head.headers.get("muster-complete")], [200, "", "true"])
+      }
     })
   )
 
@@ -143,7 +145,8 @@ describe("Server says why there is no answer", () => {
       assert.deepStrictEqual(yield* problem("/dashboard?id=a%00b"), [400, "/docs#invalid-input", "id"])
       assert.deepStrictEqual(yield* problem("/%ff"), [400, "/docs#invalid-input", ""])
       assert.deepStrictEqual(yield* problem("/nothing"), [404, "/docs#not-found", undefined])
-      assert.deepStrictEqual(yield* problem("/Dashboard?id=1"), [404, "/docs#not-found", undefined])
+      for (const path of ["/Dashboard", "//dashboard", "/dashboard/"])
+        assert.deepStrictEqual(yield* problem(`${path}?id=1`), [404, "/docs#not-found", undefined])
       assert.deepStrictEqual(yield* problem("/dashboard?id=1", { method: "DELETE" }), [
         405,
         "/docs#method-not-allowed",
@@ -338,6 +341,8 @@ describe("Server", () => {
       assert.strictEqual(yield* refused([fine], { port: 0, cors: ["app.example.com"] }), "cors")
       assert.strictEqual(yield* refused([fine, fine], { port: 0 }), "endpoints")
       assert.strictEqual(yield* refused([Endpoint.make(fine, { path: "/docs" })], { port: 0 }), "endpoints")
+      const [id, name] = ["/users/:id", "/users/:name"].map((path) => Endpoint.make(fine, { path }))
+      assert.strictEqual(yield* refused([id!, name!], { port: 0 }), "endpoints")
       assert.strictEqual(yield* refused([fine], { port: 0, admin: { port: 0, host: "0.0.0.0" } }), "admin.host")
     })
   )

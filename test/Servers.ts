@@ -61,7 +61,8 @@ const ask = async (kind: Kind): Promise<Address> => {
     own.set(kind, address)
     return address
   }
-  const response = await fetch(`${broker}/${kind}`)
+  // Closed at once: other tests look for connections that are left.
+  const response = await fetch(`${broker}/${kind}`, { headers: { connection: "close" } })
   if (!response.ok) throw new Error(await response.text())
   // The cast: it is what `vitest.setup.ts` sends.
   return (await response.json()) as Address

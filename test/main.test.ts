@@ -67,7 +67,7 @@ const watchingDrivers = (args: ReadonlyArray<string>) =>
       Effect.map(muster(args, { env: { NODE_V8_COVERAGE: folder } }), (ended) => {
         const coverage = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"))
         const loaded = Array.from(coverage.join().matchAll(/"url":"([^"]+)"/g), ([, url]) => url!)
-        assert.include(loaded.join(), "/src/main.ts")
+        for (const seen of ["/src/main.ts", "/node_modules/@effect/cli/"]) assert.include(loaded.join(), seen)
         return { ...ended, drivers: loaded.filter((url) => driver.test(url)) }
       }),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
@@ -80,10 +80,10 @@ describe.concurrent("the process", () => {
   const timeout = 60_000
 
   it.live(
-    "prints the answer and nothing else on stdout, log lines as JSON on stderr, and exits with 0; the driver is loaded",
+    "prints the answer and nothing else on stdout, log lines as JSON on stderr, and exits with 0",
     () =>
       Effect.gen(function* () {
-        const { code, drivers, err, lines, out } = yield* watchingDrivers([])
+        const { code, err, lines, out } = yield* muster([])
 
         assert.strictEqual(out, "User: Alice | Orders: 5\n")
         assert.strictEqual(code, 0)
@@ -92,7 +92,6 @@ describe.concurrent("the process", () => {
           ["dashboard succeeded"]
         )
         assert.strictEqual(err.trim().split("\n").length, 1)
-        assert.isAbove(drivers.length, 1)
       }),
     timeout
   )

@@ -9,10 +9,13 @@ export default defineConfig({
     root: fileURLToPath(new URL("..", import.meta.url)),
     include: ["test/**/*.test.ts"],
     globalSetup: "test/vitest.setup.ts",
-    setupFiles: "test/vitest.assert.ts",
-    // The default leaves one of two cores idle.
-    minWorkers: 1,
-    maxWorkers: 2,
+    setupFiles: "test/vitest.file.ts",
+    // To load effect anew for each of a hundred files takes as long as all their tests.
+    isolate: false,
+    // They wait for servers and processes half of the time. As few as many: a worker that idles and is stopped twice ends
+    // the run with "Terminating worker thread" (tinypool 1).
+    minWorkers: 4,
+    maxWorkers: 4,
     // Nothing waits for so long, but a busy machine may.
     testTimeout: 30_000,
     // A server may have to be started first.

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Predicate } from "effect"
 
 /**
  * Sends commands. The client of `effect-muster/Source/Redis` is one; {@link fromDriver} makes one of `ioredis`.
@@ -40,13 +40,13 @@ export const fromDriver = (driver: Driver): RedisCommands => ({
 })
 
 /**
- * What a failure says.
+ * What a failure says: the innermost of what caused it says most.
  *
  * @since 0.1.0
  * @category getters
  */
 export const reasonOf = (error: unknown): string => {
-  const inner = error instanceof Error ? error.cause : undefined
-  if (inner instanceof Error) return reasonOf(inner)
+  if (Predicate.hasProperty(error, "cause") && error.cause instanceof Error) return reasonOf(error.cause)
+  if (Predicate.hasProperty(error, "reason") && typeof error.reason === "string") return error.reason
   return error instanceof Error ? error.message : String(error)
 }

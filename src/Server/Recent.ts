@@ -82,6 +82,9 @@ const note = ({ aggregation, sources, startedAt }: Receipt, health: Map<string, 
     if (outcome === "cancelled" || outcome === "not-started") continue
     const key = JSON.stringify([aggregation, name])
     const failing = outcome === "succeeded" ? 0 : (health.get(key)?.failing ?? 0) + 1
+    // Sources may be named by what is asked for, and then there is no end of names: those longest unheard of are forgotten.
+    health.delete(key)
+    if (health.size === most) health.delete(health.keys().next().value!)
     health.set(key, { aggregation, source: name, last: outcome, at: Math.round(startedAt + (end ?? 0)), failing })
   }
 }

@@ -68,10 +68,17 @@ export const make = (
 ): Effect.Effect<Router.App> => {
   const byPath = new Map<`/${string}`, Array<Endpoint<Served>>>()
   for (const endpoint of endpoints) {
-    const there = byPath.get(endpoint.path) ?? []
-    if (own.has(endpoint.path) || there.some(({ method }) => method === endpoint.method))
-      Options.refuse("Server.layer", "endpoints", `${endpoint.method} ${endpoint.path}`, "served once")
-    byPath.set(endpoint.path, [...there, endpoint])
+    const { method, path } = endpoint
+    const alike = endpoints.find((one) => shapeOf(one.path) === shapeOf(path))!
+    const there = byPath.get(path) ?? []
+    if (own.has(path) || alike.path !== path || there.some((one) => one.method === method))
+      Options.refuse(
+        "Server.layer",
+        "endpoints",
+        `${method} ${path}`,
+        "served once, and at no path of the server's own"
+      )
+    byPath.set(path, [...there, endpoint])
   }
   const { drain, inFlight, info, recent } = options
   const openApi = JSON.stringify(OpenApi.document(endpoints, info))
@@ -88,6 +95,9 @@ export const make = (
     get("/readyz", Health.ready(drain, inFlight, recent, "summary"))
   ])
 }
+
+/** Two paths that differ in the names of their fields alone are one. */
+const shapeOf = (path: string) => path.replace(/:\w+/g, ":")
 
 const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Router.Route => ({
   method: "GET",

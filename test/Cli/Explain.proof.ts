@@ -33,6 +33,8 @@ function* recording(count: number) {
   }
 }
 
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
 const saysItsMemory = `data:text/javascript,process.on("exit", () => console.error(process.resourceUsage().maxRSS))`
 
 /** The answer, and the most memory that the process had, in MB. */
@@ -50,8 +52,7 @@ const explain = (file: string) =>
       "--log-level=none"
     ]
     const settings = ["--deadline", "200ms", "--optional", "orders", "--hedge", "profile@p95"]
-    const cwd = fileURLToPath(new URL("../..", import.meta.url))
-    const child = spawn(process.execPath, [...args, ...settings], { cwd })
+    const child = spawn(process.execPath, [...args, ...settings], { cwd: root })
     let [out, err] = ["", ""]
     child.stdout.on("data", (data) => (out += data))
     child.stderr.on("data", (data) => (err += data))
@@ -91,5 +92,32 @@ describe("muster explain, at length", () => {
         assert.isTrue(low - spare <= truth && truth <= high + spare, `${truth} is not near [${low}, ${high}]`)
       }).pipe(Effect.scoped),
     600_000
+  )
+
+  it.live(
+    "reads stdin, and its memory does not grow with it: a heap of 120 MB does for 190 MB",
+    () =>
+      Effect.gen(function* () {
+        const one = Recording.line(receipt([source("profile", 5, { progress: "x".repeat(16_000) })]))
+        const [code, out, err] = yield* Effect.async<readonly [number | null, string, string]>((resume) => {
+          const child = spawn(
+            process.execPath,
+            ["--max-old-space-size=120", "--import", "tsx", "src/main.ts", "explain", "-"],
+            { cwd: root }
+          )
+          let [out, err] = ["", ""]
+          child.stdout.on("data", (data) => (out += data))
+          child.stderr.on("data", (data) => (err += data))
+          child.on("close", (code) => resume(Effect.succeed([code, out, err] as const)))
+          child.stdin.on("error", () => {})
+          let left = 12
+          const more = () => (left-- > 0 ? child.stdin.write(one.repeat(1_000), more) : child.stdin.end())
+          more()
+          return Effect.sync(() => child.kill("SIGKILL"))
+        })
+        assert.deepStrictEqual([code, err], [0, ""])
+        assert.match(out, /^dashboard: 12,000 aggregations of profile/)
+      }),
+    60_000
   )
 })

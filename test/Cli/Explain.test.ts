@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFile, spawn } from "node:child_process"
+import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -416,28 +416,5 @@ describe.concurrent("muster explain, the process", () => {
         assert.deepStrictEqual([err, codes], ["", "0\n"])
       }),
     30_000
-  )
-
-  it.live(
-    "reads stdin, and its memory does not grow with it: a heap of 120 MB does for 190 MB",
-    () =>
-      Effect.gen(function* () {
-        const one = Recording.line(receipt([source("profile", 5, { progress: "x".repeat(16_000) })]))
-        const [code, out, err] = yield* Effect.async<readonly [number | null, string, string]>((resume) => {
-          const child = spawn(process.execPath, [...node("--max-old-space-size=120"), "-"], { cwd: root })
-          let [out, err] = ["", ""]
-          child.stdout.on("data", (data) => (out += data))
-          child.stderr.on("data", (data) => (err += data))
-          child.on("close", (code) => resume(Effect.succeed([code, out, err] as const)))
-          child.stdin.on("error", () => {})
-          let left = 12
-          const more = () => (left-- > 0 ? child.stdin.write(one.repeat(1_000), more) : child.stdin.end())
-          more()
-          return Effect.sync(() => child.kill("SIGKILL"))
-        })
-        assert.deepStrictEqual([code, err], [0, ""])
-        assert.match(out, /^dashboard: 12,000 aggregations of profile/)
-      }),
-    60_000
   )
 })

@@ -316,26 +316,25 @@ describe("Cache", () => {
           for (const { after, fails: fail, invalidate, key, takes } of steps) {
             yield* Effect.sleep(after)
             const name: Cache.Key = { public: true, call: [key] }
-            const now = yield* Clock.currentTimeMillis
             if (invalidate) {
-              invalidated[key] = now
+              invalidated[key] = yield* Clock.currentTimeMillis
               yield* cache.invalidate(name)
               continue
             }
             const call = Effect.flatMap(Clock.currentTimeMillis, (began) =>
               Effect.flatMap(Effect.sleep(takes), () => (fail ? Effect.fail("no") : Effect.succeed({ key, at: began })))
             )
-            asking[asking.length] = yield* Effect.fork(
-              Effect.flatMap(Effect.exit(Cache.with(cache, name)(call)), (exit) =>
-                Effect.map(Clock.currentTimeMillis, (then) => {
-                  if (Exit.isFailure(exit)) return
-                  assert.strictEqual(exit.value.key, key)
-                  // Its age counts from the end of its call.
-                  assert.isBelow(then - exit.value.at, 50 + 60 + 30 + 1)
-                  assert.isAtLeast(exit.value.at, Math.min(now, invalidated[key]!))
-                })
-              )
-            )
+            const ask = Effect.gen(function* () {
+              const since = invalidated[key]!
+              const exit = yield* Effect.exit(Cache.with(cache, name)(call))
+              const then = yield* Clock.currentTimeMillis
+              if (Exit.isFailure(exit)) return
+              assert.strictEqual(exit.value.key, key)
+              // Its age counts from the end of its call.
+              assert.isBelow(then - exit.value.at, 50 + 60 + 30 + 1)
+              assert.isAtLeast(exit.value.at, since)
+            })
+            asking[asking.length] = yield* Effect.fork(ask)
           }
           yield* Fiber.joinAll(asking)
           yield* Cleanup.settled

@@ -48,6 +48,20 @@ describe("Drain", () => {
     })
   )
 
+  it.effect("waits no longer than the grace for what is stuck, also when it is cut", () =>
+    Effect.gen(function* () {
+      const drain = Drain.make()
+      drain.track(yield* Effect.forkDaemon(Effect.uninterruptible(Effect.sleep("1 hour"))), () => {})
+      const draining = yield* Effect.fork(drain.run(60_000, 1_000))
+      yield* TestClock.adjust(1)
+      drain.cut()
+      yield* TestClock.adjust(999)
+      assert.isNull(draining.unsafePoll())
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(draining)
+    })
+  )
+
   it.effect("can be cut, which means nothing while the server is open", () =>
     Effect.gen(function* () {
       const drain = Drain.make()
@@ -124,7 +138,8 @@ describe("muster serve", () => {
       const kept = yield* wire(url, get("/healthz"))
       yield* until("it is kept", () => kept.received().includes("ok"))
       const within = yield* Effect.fork(ask(`${url}/dashboard`))
-      yield* until("both are asked", () => source.requests.length === 2)
+      const keeping = yield* wire(url, get("/dashboard"))
+      yield* until("all are asked", () => source.requests.length === 4)
       kill("SIGTERM")
       let ready = 200
       while (ready === 200) ready = (yield* ask(`${url}/readyz`)).status
@@ -137,11 +152,13 @@ describe("muster serve", () => {
       yield* until("it is refused", () => kept.received().includes("/docs#draining"))
       yield* until("it is closed", kept.closed)
       assert.strictEqual((yield* ask(`${admin}/healthz`)).status, 200)
-      assert.strictEqual(source.requests.length, 2)
+      assert.strictEqual(source.requests.length, 4)
 
       answer()
       const reply = yield* Fiber.join(within)
       assert.deepStrictEqual([reply.status, reply.text], [200, '{"profile":1,"orders":1}'])
+      yield* until("the connection is given up", keeping.closed)
+      assert.match(keeping.received(), /^HTTP\/1.1 200 OK\r\n[^]*\r\nconnection: close\r\n/i)
       yield* until("it has ended", () => code() !== null, 5_000)
       assert.strictEqual(code(), 0, text())
       assert.deepStrictEqual(source.closes, [])

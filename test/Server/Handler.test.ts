@@ -66,14 +66,17 @@ describe("a request's deadline", () => {
     })
   )
 
-  live("also ends the wait for a body that does not come", () =>
+  live("also ends the wait for a body that does not come, and one that has passed does not begin it", () =>
     Effect.gen(function* () {
       const { url } = yield* serve([Endpoint.make(dashboard(named, Effect.succeed(1)), { method: "POST" })])
       const head = ["POST /dashboard HTTP/1.1", "host: x", "content-type: application/json", "content-length: 9"]
+      const passed = yield* wire(url, ...head, "grpc-timeout: 0m", "", `{"id"`)
       const slow = yield* wire(url, ...head, "grpc-timeout: 50m", "", `{"id"`)
 
       yield* until("there is an answer", () => slow.received().includes("/docs#request-timeout"))
       assert.match(slow.received(), /^HTTP\/1.1 408 /)
+      yield* until("there is an answer", () => passed.received().includes("/docs#deadline-exceeded"))
+      assert.match(passed.received(), /^HTTP\/1.1 504 /)
     })
   )
 })

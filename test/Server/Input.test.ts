@@ -180,7 +180,11 @@ describe("an input", () => {
       assert.deepStrictEqual([told.status, told.json()["maxBody"]], [413, 2_000])
       assert.strictEqual((yield* post(`${url}/posted`, { id: "x".repeat(1_900) })).status, 200)
 
-      const head = ["POST /posted HTTP/1.1", "host: x", "content-type: application/json", "transfer-encoding: chunked"]
+      const type = "content-type: application/json"
+      const unsent = yield* wire(url, "POST /posted HTTP/1.1", "host: x", type, "content-length: 3000", "", "")
+      yield* until("it is refused", unsent.closed)
+      assert.match(unsent.received(), /^HTTP\/1.1 413 /)
+      const head = ["POST /posted HTTP/1.1", "host: x", type, "transfer-encoding: chunked"]
       const untold = yield* wire(url, ...head, "", "400", "x".repeat(1_024), "400", "x".repeat(1_024), "")
       yield* until("it is refused", untold.closed)
       assert.match(untold.received(), /^HTTP\/1.1 413 /)

@@ -10,14 +10,13 @@ describe("Listener", () => {
 
   live("closes a connection whose head or body does not come, with a 408", () =>
     Effect.gen(function* () {
-      const { url } = yield* serve([Endpoint.make(fine, { method: "POST" })], {
-        headersTimeout: 200,
-        requestTimeout: 400
-      })
+      const posted = Endpoint.make(fine, { method: "POST" })
+      const { url } = yield* serve([posted], { headersTimeout: 200 })
       const silent = yield* wire(url)
       const head = yield* wire(url, "GET /dashboard HTTP/1.1", "host: x", "x-slow: ")
+      const other = yield* serve([posted], { requestTimeout: 300 })
       const type = "content-type: application/json"
-      const body = yield* wire(url, "POST /dashboard HTTP/1.1", "host: x", type, "content-length: 9", "", `{"id"`)
+      const body = yield* wire(other.url, "POST /dashboard HTTP/1.1", "host: x", type, "content-length: 9", "", `{"id"`)
 
       yield* until("all are closed", () => [silent, head, body].every(({ closed }) => closed()))
       assert.match(head.received(), /^HTTP\/1.1 408 /)

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
 const warmUp = 8_000
-const seconds = 45_000
+const seconds = 35_000
 const clients = 48
 
 interface Held {

@@ -103,6 +103,17 @@ describe("Recent", () => {
     })
   )
 
+  live("forgets the sources longest unheard of, when there is no end of names", () =>
+    Effect.gen(function* () {
+      const { health, publish } = yield* keeping
+      const many = Array.from({ length: 1_500 }, (_, index) => source(`s${index}`, "succeeded"))
+      yield* publish(receipt("a", "failFast", many), receipt("a", "failFast", [source("s600", "failed")]))
+
+      assert.lengthOf(health(), 1_000)
+      assert.deepStrictEqual([health()[0]!.source, health()[999]!.source], ["s500", "s600"])
+    })
+  )
+
   live("tells who follows of every one, once", () =>
     Effect.gen(function* () {
       const { follow, publish } = yield* keeping

@@ -1,11 +1,10 @@
 /**
  * The one suite that every adapter passes, against its real server, through a proxy that delays, freezes, cuts and refuses.
  */
-import { layer } from "@effect/vitest"
-import { Layer } from "effect"
-import { describe } from "vitest"
+import { afterAll, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Layer, ManagedRuntime } from "effect"
 import * as Servers from "../Servers.ts"
-import { type Adapter, type Form, forms, makeServer, Server } from "./contract/Adapter.ts"
+import { type Adapter, type Form, forms, makeServer, Server, type Test } from "./contract/Adapter.ts"
 import { answers } from "./contract/Answers.ts"
 import { cancels } from "./contract/Cancels.ts"
 import { faults } from "./contract/Faults.ts"
@@ -17,19 +16,21 @@ const maxConnections = 10
 
 /** The short form belongs in a `*.test.ts`, the long one in a `*.proof.ts`. */
 export const suite = <R>(adapter: Adapter<R>, form: keyof typeof forms): void =>
-  describeWith(adapter, () =>
-    layer(Layer.scoped(Server, makeServer(adapter)({ maxConnections })), {
-      excludeTestServices: true,
-      timeout: "60 seconds"
-    })((it) => {
-      const much: Form = forms[form]
-      cancels(it, adapter, much)
-      answers(it, adapter)
-      if (adapter.isEmbedded) return
-      networks(it, adapter, much)
-      faults(it, adapter, maxConnections)
-    })
-  )
+  describeWith(adapter, () => {
+    const much: Form = forms[form]
+    // Not `layer` of @effect/vitest: it changes `it.effect` for good, also in files that run later in the same worker.
+    const runtime = ManagedRuntime.make(Layer.scoped(Server, makeServer(adapter)({ maxConnections })))
+    beforeAll(() => runtime.runPromise(Effect.void), 60_000)
+    afterAll(() => runtime.dispose(), 60_000)
+    const test: Test = (title, body) =>
+      it.scopedLive(title, () => Effect.provide(body(), runtime), 60_000 + much.cancels * 300)
+
+    cancels(test, adapter, much)
+    answers(test, adapter)
+    if (adapter.isEmbedded) return
+    networks(test, adapter, much)
+    faults(test, adapter, maxConnections)
+  })
 
 const describeWith = <R>({ kind, name }: Adapter<R>, body: () => void) =>
   typeof kind === "string" ? Servers.suite(kind, name, body) : void describe(name, body)

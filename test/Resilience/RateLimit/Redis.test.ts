@@ -64,7 +64,7 @@ Servers.suite("redis", "a rate limit in Redis", () => {
       for (const exit of exits) {
         const error = failureOf(exit)
         assert.instanceOf(error, RateLimit.StoreUnavailable)
-        assert.match(error.message, /^The rate limit cannot be read from redis: /)
+        assert.match(error.message, /^The rate limit cannot be read from redis: redis at 127\.0\.0\.1:\d+: EVAL: /)
       }
       yield* server.restart
       yield* RateLimit.with(limit)(Effect.void)

@@ -1,11 +1,11 @@
 /**
  * What goes over the wire: rows that do not fit, answers that are too long, parameters that are hostile, secrets.
  */
-import { assert, type Vitest } from "@effect/vitest"
-import { Effect, Exit, Logger, LogLevel, Record, type Scope, Stream, Tracer } from "effect"
+import { assert } from "@effect/vitest"
+import { Effect, Exit, Logger, LogLevel, Record, Stream, Tracer } from "effect"
 import { inspect } from "node:util"
 import { Aggregator } from "../../../src/Aggregator.ts"
-import { type Adapter, type LayerOptions, type Server } from "./Adapter.ts"
+import { type Adapter, type LayerOptions, type Test } from "./Adapter.ts"
 import { answered, build, failed, stage, until } from "./Stage.ts"
 
 const hostile = [
@@ -20,10 +20,7 @@ const hostile = [
   "x".repeat(70_000)
 ]
 
-export const answers = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adapter<R>) => {
-  const test = (title: string, body: () => Effect.Effect<void, unknown, Server | Scope.Scope>) =>
-    it.scoped(title, body, 60_000)
-
+export const answers = <R>(test: Test, adapter: Adapter<R>) => {
   test("what does not fit its schema is SourceMalformed, with the path of the field", () =>
     Effect.gen(function* () {
       const { url } = yield* stage(adapter)

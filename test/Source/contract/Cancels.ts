@@ -1,17 +1,14 @@
 /**
  * Cancelled calls: their caller is back at once, the server stops, nobody else is hit, and the pool stays whole.
  */
-import { assert, type Vitest } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { type Adapter, type Form, type Server } from "./Adapter.ts"
+import { type Adapter, type Form, type Test } from "./Adapter.ts"
 import { answered, build, judge, soon, stage, stop, until } from "./Stage.ts"
 
-export const cancels = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adapter<R>, form: Form) => {
+export const cancels = <R>(test: Test, adapter: Adapter<R>, form: Form) => {
   const { busyFor, quick } = adapter
   const long = busyFor(30_000)
-  const timeout = 30_000 + form.cancels * 300
-  const test = (title: string, body: () => Effect.Effect<void, unknown, Server | Scope.Scope>) =>
-    it.scoped(title, body, timeout)
 
   /** Uses as many connections as it may have, all at once. */
   const fill = (run: <A, E>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E>, connections: number) =>

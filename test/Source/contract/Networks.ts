@@ -1,17 +1,15 @@
 /**
  * A network that is gone: the caller is back in time, the server ends the call itself, and all is well when the network is.
  */
-import { assert, type Vitest } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as Deadline from "../../../src/Deadline.ts"
-import { type Adapter, type Form, type Server } from "./Adapter.ts"
+import { type Adapter, type Form, type Test } from "./Adapter.ts"
 import { answered, build, failed, late, network, until } from "./Stage.ts"
 
-export const networks = <R>(it: Vitest.MethodsNonLive<Server, true>, adapter: Adapter<R>, form: Form) => {
+export const networks = <R>(test: Test, adapter: Adapter<R>, form: Form) => {
   const { busyFor, quick } = adapter
   const long = busyFor(30_000)
-  const test = (title: string, body: () => Effect.Effect<void, unknown, Server | Scope.Scope>) =>
-    it.scoped(title, body, 60_000)
 
   if (adapter.carriesDeadline !== false)
     test("the deadline goes along: the server ends the call itself when the network is gone", () =>

@@ -1,0 +1,3 @@
+import { explored } from "./explored.ts"
+
+explored(2_500)
