@@ -84,7 +84,15 @@ describe("the README", () => {
 
   it("has tests that pass", { timeout: 60_000 }, async () => {
     const tests = snippets.filter(({ isTest }) => isTest).map(({ name }) => name)
-    const { stdout } = await run(join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", folder, ...tests)
+    const { stdout } = await run(
+      join(root, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--no-isolate",
+      "--pool=threads",
+      "--root",
+      folder,
+      ...tests
+    )
 
     assert.match(stdout, new RegExp(`Test Files +${tests.length} passed \\(${tests.length}\\)`))
   })

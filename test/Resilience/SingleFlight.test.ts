@@ -281,7 +281,7 @@ describe("SingleFlight", () => {
   onMachine(
     "shows in the receipts: the calls of the one who made them, and that the others shared them",
     Effect.gen(function* () {
-      const flights = SingleFlight.make<string, unknown>({ name: "shown" })
+      const flights = SingleFlight.make<string, unknown>({ name: "flown" })
       const retry = Retry.make()
       const call = inTurn(fails(unavailable(), { after: 10 }), slow())
       const ask = SingleFlight.with(flights, key)(retry(call))
@@ -293,7 +293,7 @@ describe("SingleFlight", () => {
         ["first failed", "retry succeeded"]
       )
       assert.deepInclude(joined, { calls: 0, attempts: [], served: "flight" })
-      const count = (role: string) => valueOf(Sharing.flights, { flights: "shown", role })
+      const count = (role: string) => valueOf(Sharing.flights, { flights: "flown", role })
       assert.deepStrictEqual([yield* count("led"), yield* count("joined")], [1, 1])
     })
   )
