@@ -9,7 +9,7 @@ export default defineConfig({
     root: fileURLToPath(new URL("..", import.meta.url)),
     include: ["test/**/*.test.ts"],
     globalSetup: "test/vitest.setup.ts",
-    setupFiles: "test/vitest.file.ts",
+    setupFiles: ["test/vitest.assert.ts", "test/vitest.left.ts"],
     // To load effect anew for each of a hundred files takes as long as all their tests.
     isolate: false,
     // They wait for servers and processes half of the time. As few as many: a worker that idles and is stopped twice ends

@@ -10,6 +10,9 @@ export default defineConfig({
     include: ["test/**/*.proof.ts"],
     exclude: ["test/vitest.proof.ts"],
     testTimeout: 600_000,
+    // Stock clients, which some of them run beside ours, leave connections behind.
+    setupFiles: "test/vitest.assert.ts",
+    isolate: true,
     // They measure times, which another file beside them would spoil.
     fileParallelism: false
   }

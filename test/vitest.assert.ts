@@ -1,20 +1,8 @@
 /**
- * Runs with each test file: `assert.deepStrictEqual` tells Options apart, and no file leaves a source running.
+ * Runs with each test file: `assert.deepStrictEqual` tells Options apart.
  */
-import { Effect, Option } from "effect"
-import { afterAll, assert, chai } from "vitest"
-import * as Cleanup from "../src/Cleanup.ts"
-import { network } from "./Handles.ts"
-
-// Files share their worker: what one leaves behind, the next would find.
-afterAll(async () => {
-  for (const end = performance.now() + 2_000; left().length > 0 && performance.now() < end;)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  assert.deepStrictEqual(left(), [], "the file leaves something behind")
-})
-
-/** The sources that are cleaning up, and the sockets and listeners of this process. */
-const left = () => [...Effect.runSync(Cleanup.Owner).running(), ...network()]
+import { Option } from "effect"
+import { chai } from "vitest"
 
 interface Eql {
   (left: unknown, right: unknown, options?: { comparator: (left: unknown, right: unknown) => boolean | null }): boolean
