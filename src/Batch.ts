@@ -9,8 +9,9 @@
 import { Clock, type Duration, Effect, Schema, Stream } from "effect"
 import { Engine, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
 import { encoded, runItem } from "./Batch/Item.ts"
-import { BatchUnknown, Ledger, type LedgerUnavailable } from "./Batch/Ledger.ts"
+import { BatchUnknown, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
 import * as Manifest from "./Batch/Manifest.ts"
+import * as Ndjson from "./Batch/Ndjson.ts"
 import * as Rules from "./Batch/Rules.ts"
 import { isStream } from "./Gather/Items.ts"
 import * as Options from "./Options.ts"
@@ -47,6 +48,10 @@ export {
   /** @since 0.1.0 */
   Stop
 } from "./Batch/Manifest.ts"
+export {
+  /** @since 0.1.0 */
+  FileRejected
+} from "./Batch/Ndjson.ts"
 export {
   /** @since 0.1.0 */
   type Rules,
@@ -143,6 +148,42 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
   batch: Batch<I, A, E, R, IEncoded, AEncoded>,
   items?: Iterable<I> | Stream.Stream<I, E2, R2>,
   options: RunOptions = {}
+): Effect.Effect<Manifest.Manifest, RunError | E2, Ledger | R | R2> => {
+  const skip = Options.count(`Batch.run "${batch.name}"`, "skip", options.skip ?? 0, 0)
+  let position = skip
+  const input =
+    items &&
+    Stream.mapEffect(Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip), (item) =>
+      encoded(batch, item, position++)
+    )
+  return start(batch, input, options)
+}
+
+/**
+ * The same with the items of a file of one JSON value a line, which is read as a stream. An item that is refused is named
+ * by its line.
+ *
+ * With `same`, what the ledger has of the file is not read again: it begins where the last run stopped reading. A last line
+ * without a newline is read again, and so are all where the file is not the very same as before.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const runFile = <I, A, E, R, IEncoded, AEncoded>(
+  batch: Batch<I, A, E, R, IEncoded, AEncoded>,
+  file: string,
+  options: Omit<RunOptions, "skip"> & Ndjson.FileOptions<I> & { readonly same?: boolean | undefined } = {}
+): Effect.Effect<Manifest.Manifest, RunError | Ndjson.FileRejected, Ledger | R> =>
+  Effect.gen(function* () {
+    const counts = options.same === true ? yield* (yield* Ledger).counts(batch.name) : undefined
+    const from = { offset: counts?.offset ?? 0, lines: counts?.read ?? 0 }
+    return yield* start(batch, Ndjson.items(batch, file, options, from), options)
+  }).pipe(Effect.catchTag("ItemConflict", (conflict) => Effect.fail(Ndjson.repeated(file, conflict))))
+
+const start = <I, A, E, R, IEncoded, AEncoded, E2, R2>(
+  batch: Batch<I, A, E, R, IEncoded, AEncoded>,
+  items: Stream.Stream<NewItem, E2, R2> | undefined,
+  options: RunOptions
 ): Effect.Effect<Manifest.Manifest, RunError | E2, Ledger | R | R2> =>
   Effect.gen(function* () {
     const where = `Batch.run "${batch.name}"`
@@ -158,17 +199,7 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
       lease: positive(where, options.lease ?? 1_500),
       tolerance: options.tolerance,
       run: (claimed) => Effect.provide(runItem(batch, claimed, options.rules), context),
-      input:
-        items &&
-        ((add) => {
-          const skip = Options.count(where, "skip", options.skip ?? 0, 0)
-          const stream = Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip)
-          let position = skip
-          return Effect.provide(
-            Stream.runForEach(stream, (item) => Effect.flatMap(encoded(batch, item, position++), add)),
-            context
-          )
-        }),
+      input: items && ((add) => Effect.provide(Stream.runForEach(items, add), context)),
       progress: options.progress
     }
     // A wrong tolerance is refused before anything is opened.

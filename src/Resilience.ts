@@ -6,7 +6,8 @@
  *
  * 1. **Cache**: what is known needs nobody's leave. It is outside the breaker, so that it answers while that is open, and
  *    sees every failure, which is what stale values are for.
- * 2. **Single flight**: what somebody else is asking for already is asked for once, retries and all.
+ * 2. **Single flight**: what somebody else is asking for already is asked for once, retries and all. A cache has its own
+ *    inside it, and needs no other: one that it does not know would hand on what `invalidate` has told it to forget.
  * 3. **Retry**: outside everything that limits calls, so that each call it makes is limited, and so that it holds no place
  *    and no turn while it waits.
  * 4. **Hedge**: inside the retry, which so waits and counts only once both calls have failed. The other way round, each of
@@ -29,13 +30,16 @@
  * @since 0.1.0
  */
 import type { Duration, Effect } from "effect"
+import type { DeadlineExceeded } from "./Deadline.ts"
 import * as Options from "./Options.ts"
 import type { SourceTimedOut } from "./Outcome.ts"
 import * as Breaker from "./Resilience/Breaker.ts"
 import * as Bulkhead from "./Resilience/Bulkhead.ts"
+import type * as Cache from "./Resilience/Cache.ts"
 import * as Hedge from "./Resilience/Hedge.ts"
 import * as RateLimit from "./Resilience/RateLimit.ts"
 import * as Retry from "./Resilience/Retry.ts"
+import type * as SingleFlight from "./Resilience/SingleFlight.ts"
 import { timeLimit } from "./Resilience/TimeLimit.ts"
 
 /** @since 0.1.0 */
@@ -92,6 +96,19 @@ export interface StandardOptions<E = never> {
 }
 
 /**
+ * What the standard guards are made of where the answers of calls are shared as well: a cache or a single flight of one kind
+ * of call. Its errors are those of the call and of the guards: `Cache.make<Order, SourceUnavailable | Resilience.Refusal>`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SharedOptions<A, E2, E = never> = StandardOptions<E> &
+  (
+    | { readonly cache: Cache.Cache<A, E2 | Refusal | E>; readonly flights?: undefined }
+    | { readonly flights: SingleFlight.SingleFlight<A, E2 | Refusal | E>; readonly cache?: undefined }
+  )
+
+/**
  * The guards of one source, as one function. What it adds to the errors of a call: `E` is that of a rate limit shared over
  * machines.
  *
@@ -99,6 +116,16 @@ export interface StandardOptions<E = never> {
  * @category models
  */
 export type Standard<E = never> = <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2 | Refusal | E, R>
+
+/**
+ * The guards of one kind of call whose answers are shared: it is told with each call under which key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Shared<A, E2, E = never> = (
+  key: Cache.Key
+) => <R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2 | Refusal | E | DeadlineExceeded, R>
 
 /**
  * What the standard guards fail with besides the error of the call.
@@ -110,19 +137,55 @@ export type Refusal = SourceTimedOut | Breaker.BreakerOpen | Bulkhead.BulkheadFu
 
 /**
  * The one ready-made stack of guards, in their order. Make it once for each source and use it for all its calls, since they
- * share budgets, limits and the breaker. A cache or a single flight goes around it: it needs a key for each call.
+ * share budgets, limits and the breaker.
+ *
+ * With a `cache` or with `flights` it is for one kind of call, and takes a key before each. Where a source has several
+ * kinds, give their stacks the same `retry`, `hedge`, `bulkhead`, `rateLimit` and `breaker`, or make one stack without and
+ * put the caches around it: `call.pipe(guarded, Cache.with(cache, key))` is the same.
  *
  * @example
  * ```ts
  * const guarded = Resilience.standard({ name: "orders", timeLimit: "2 seconds", bulkhead: { limit: 20 } })
  *
  * const orders = (id: number) => Http.json(`http://orders.internal/${id}`, { schema: Orders }).pipe(guarded)
+ *
+ * const cache = Cache.make<Order, SourceError | Resilience.Refusal>({ name: "order", ttl: "1 minute" })
+ * const shared = Resilience.standard({ name: "order", cache })
+ *
+ * const order = (user: string, id: number) =>
+ *   Http.json(`http://orders.internal/${user}/${id}`, { schema: Order }).pipe(
+ *     shared({ caller: user, call: ["order", id] })
+ *   )
  * ```
  *
  * @since 0.1.0
  * @category guards
  */
-export const standard = <E = never>(options: StandardOptions<E>): Standard<E> => {
+export function standard<E = never>(options: StandardOptions<E> & Unshared): Standard<E>
+export function standard<A, E2, E = never>(options: SharedOptions<A, E2, E>): Shared<A, E2, E>
+export function standard<A, E2, E>(
+  options: (StandardOptions<E> & Unshared) | SharedOptions<A, E2, E>
+): Standard<E> | Shared<A, E2, E> {
+  const { cache, flights } = options
+  if (cache !== undefined && flights !== undefined) {
+    Options.refuse("Resilience.standard", "flights", flights, "left out beside a cache, which has its own")
+  }
+  const guarded = inOrder(options)
+  const shared = cache ?? flights
+  if (shared === undefined) return guarded
+  const withKey: Shared<A, E2, E> = (key) => {
+    const share = shared.with(key)
+    return (effect) => share(guarded(effect))
+  }
+  return withKey
+}
+
+interface Unshared {
+  readonly cache?: undefined
+  readonly flights?: undefined
+}
+
+const inOrder = <E>(options: StandardOptions<E>): Standard<E> => {
   const { name } = options
   const retry = typeof options.retry === "function" ? options.retry : Retry.make({ name, ...options.retry })
   const hedge = options.hedge ?? Hedge.percentile(0.95, { name })

@@ -118,7 +118,7 @@ describe("Examples", () => {
 
   it("runs with tsx, the answer alone on stdout and log lines on stderr", async () => {
     const run = promisify(execFile)
-    const { stderr, stdout } = await run(process.execPath, ["--import", "tsx", `${folder}/Dashboard.ts`])
+    const { stderr, stdout } = await run(process.execPath, ["--import", "tsx/esm", `${folder}/Dashboard.ts`])
 
     assert.strictEqual(stdout, "User: Alice | Orders: 5\n")
     assert.strictEqual(JSON.parse(stderr.trim()).annotations.outcome, "succeeded")

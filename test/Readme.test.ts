@@ -76,7 +76,7 @@ describe("the README", () => {
 
   for (const { name, prints } of snippets.filter(({ isTest }) => !isTest)) {
     it(`has a program, ${name}, that prints what stands below it`, { timeout: 60_000 }, async () => {
-      const { stdout } = await run("--import", "tsx", path(name))
+      const { stdout } = await run("--import", "tsx/esm", path(name))
 
       assert.strictEqual(stdout, prints)
     })

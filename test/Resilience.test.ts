@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Random } from "effect"
+import { Effect, Exit, Fiber, Random } from "effect"
 import { Aggregator } from "../src/Aggregator.ts"
 import * as Cleanup from "../src/Cleanup.ts"
+import type { DeadlineExceeded } from "../src/Deadline.ts"
 import * as Gather from "../src/Gather.ts"
 import * as Resilience from "../src/Resilience.ts"
 import { SourceUnavailable } from "../src/Source.ts"
@@ -9,7 +10,7 @@ import * as Testkit from "../src/Testkit.ts"
 import type { Sources } from "../src/Testkit/Schedule.ts"
 import { failureOf, guardsOf, inTurn, onMachine, refuses, timed, unavailable } from "./Resilience/Calls.ts"
 
-const { Breaker, Bulkhead, Hedge, RateLimit, Retry } = Resilience
+const { Breaker, Bulkhead, Cache, Hedge, RateLimit, Retry, SingleFlight } = Resilience
 const { fails, hangs, succeeds } = Testkit
 const down = fails(unavailable())
 
@@ -158,12 +159,156 @@ describe("Resilience.standard", () => {
     })
   )
 
+  onMachine(
+    "has the hedge inside the retry: both calls have failed before a third is made",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({ name: "orders", retry: { delay: 0 }, hedge: Hedge.after(10) })
+      const call = inTurn(fails(unavailable(), { after: 20 }), fails(unavailable(), { after: 20 }), succeeds("fine"))
+      const guards = yield* guardsOf(guarded(call))
+
+      assert.deepStrictEqual(
+        guards?.attempts.map(({ kind, start }) => [kind, start]),
+        [
+          ["first", 0],
+          ["hedge", 10],
+          ["retry", 30]
+        ]
+      )
+    })
+  )
+
   it("refuses options that cannot be meant by their name", () => {
     refuses({
       "Retry.make attempts": () => Resilience.standard({ name: "orders", retry: { attempts: -1 } }),
       "Breaker.make probes": () => Resilience.standard({ name: "orders", breaker: { probes: 0 } }),
       "Bulkhead.make limit": () => Resilience.standard({ name: "orders", bulkhead: { limit: 0 } }),
       "Resilience.standard timeLimit": () => Resilience.standard({ name: "orders", timeLimit: NaN })
+    })
+  })
+})
+
+type Failure = SourceUnavailable | Resilience.Refusal
+
+const key = { public: true, call: ["orders"] } as const
+
+describe("Resilience.standard with answers that are shared", () => {
+  onMachine(
+    "has the flight outside the retry: who comes while it waits shares what it will do, and makes no calls of their own",
+    Effect.gen(function* () {
+      const flights = SingleFlight.make<string, Failure>()
+      const shared = Resilience.standard({ name: "orders", flights, retry: { delay: 100 }, hedge: Hedge.none })
+      const call = inTurn<string, SourceUnavailable>(down, succeeds("fine", { after: 10 }))
+      const later = Effect.delay(call.pipe(shared(key)), 20)
+      const [elapsed, exit] = yield* timed(Gather.failFast([call.pipe(shared(key)), later, later]))
+
+      assert.deepStrictEqual([elapsed, exit], [60, Exit.succeed(["fine", "fine", "fine"])])
+      assert.deepStrictEqual(call.asked, [0, 50])
+      assert.strictEqual(yield* flights.inFlight, 0)
+    }).pipe(Effect.withRandom(Random.fixed([0.5])))
+  )
+
+  onMachine(
+    "has the cache outside the breaker: it answers while that is open, and is what remains of a source that is down",
+    Effect.gen(function* () {
+      const cache = Cache.make<string, Failure>({ ttl: 100, staleIfError: 1_000 })
+      const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 10_000 })
+      const shared = Resilience.standard({ name: "orders", cache, breaker, retry: Retry.none, hedge: Hedge.none })
+      const call = inTurn<string, SourceUnavailable>(succeeds("old"), down)
+      const asked = call.pipe(shared(key))
+      const seen: Array<unknown> = []
+      for (const wait of [0, 50, 100, 100, 1_000]) {
+        yield* Effect.sleep(wait)
+        const guards = yield* guardsOf(asked)
+        seen.push([guards?.calls, guards?.served, guards?.refused])
+      }
+
+      assert.deepStrictEqual(seen, [
+        [0, null, null],
+        [0, "cache", null],
+        [0, "stale", null],
+        [0, "stale", "breaker"],
+        [0, null, "breaker"]
+      ])
+      assert.strictEqual(call.asked.length, 2)
+    })
+  )
+
+  onMachine(
+    "says in the receipt what every guard did",
+    Effect.gen(function* () {
+      const cache = Cache.make<string, Failure>({ ttl: 1_000 })
+      const shared = Resilience.standard({
+        name: "orders",
+        cache,
+        retry: { delay: 0 },
+        hedge: Hedge.after(10),
+        bulkhead: { limit: 2 },
+        rateLimit: { rule: RateLimit.tokenBucket({ limit: 10, burst: 2 }) }
+      })
+      const call = inTurn<string, SourceUnavailable>(hangs(), fails(unavailable(), { after: 5 }), succeeds("fine"))
+      const shown = yield* Effect.all([guardsOf(call.pipe(shared(key))), guardsOf(call.pipe(shared(key)))], {
+        concurrency: 2
+      })
+      const again = yield* guardsOf(call.pipe(shared(key)))
+
+      assert.deepStrictEqual(shown, [])
+      assert.deepStrictEqual(again, undefined)
+    })
+  )
+
+  onMachine(
+    "forgets what it is told to, also what is being asked for now",
+    Effect.gen(function* () {
+      const cache = Cache.make<string, Failure>({ ttl: 1_000 })
+      const asked = inTurn<string, never>(succeeds("old", { after: 20 }), succeeds("new", { after: 20 })).pipe(
+        Resilience.standard({ name: "orders", cache })(key)
+      )
+      const changed = Effect.zipRight(Effect.delay(cache.invalidate(key), 10), asked)
+
+      assert.deepStrictEqual(yield* Gather.failFast([asked, changed]), ["old", "new"])
+      assert.strictEqual(yield* asked, "new")
+    })
+  )
+
+  onMachine(
+    "holds no place, no turn and no flight when all who asked have gone",
+    Effect.gen(function* () {
+      const bulkhead = Bulkhead.make({ limit: 1 })
+      const rateLimit = RateLimit.make({ rule: RateLimit.tokenBucket({ limit: 1, burst: 1 }) })
+      const flights = SingleFlight.make<string, Failure>()
+      const shared = Resilience.standard({ name: "orders", flights, bulkhead, rateLimit, hedge: Hedge.none })
+      const of = (n: number) => hangs().pipe(shared({ public: true, call: [n] }))
+      const held = Effect.all([bulkhead.inFlight, bulkhead.waiting, rateLimit.waiting(), flights.inFlight])
+      const gather = yield* Effect.fork(Gather.failFast([of(1), of(2), of(2), of(3)]))
+      yield* Effect.sleep(10)
+      assert.deepStrictEqual(yield* held, [1, 2, 0, 3])
+
+      const [elapsed] = yield* timed(Fiber.interrupt(gather))
+      assert.deepStrictEqual([elapsed, yield* held], [0, [0, 0, 0, 0]])
+      // The one turn was taken by the one call that was made; those who waited took none.
+      const [wait] = yield* timed(RateLimit.with(rateLimit)(Effect.void))
+      assert.strictEqual(wait, 990)
+    })
+  )
+
+  it("knows the types of the call, and refuses a cache that has no room for what the guards fail with", () => {
+    const cache = Cache.make<number, Failure>({ ttl: 1_000 })
+    const shared = Resilience.standard({ name: "orders", cache })
+    const asked = shared(key)(Effect.succeed(1))
+    const typed: Effect.Effect<number, Failure | DeadlineExceeded> = asked
+    assert.isTrue(Effect.isEffect(typed))
+
+    const narrow = Cache.make<number, SourceUnavailable>({ ttl: 1_000 })
+    // @ts-expect-error: it could not hold a `BreakerOpen`.
+    Resilience.standard({ name: "orders", cache: narrow })
+    // @ts-expect-error: the call gives another value.
+    shared(key)(Effect.succeed("one"))
+    // @ts-expect-error: nobody has said for whom the answer is.
+    assert.throws(() => shared({ call: ["orders"] }), /key.caller/)
+    const flights = SingleFlight.make<number, Failure>()
+    refuses({
+      // @ts-expect-error: a cache has flights of its own.
+      "Resilience.standard flights": () => Resilience.standard({ name: "orders", cache, flights })
     })
   })
 })

@@ -65,7 +65,7 @@ Servers.suite("redis", "Servers", () => {
         const { port } = await start("redis")
         console.log(port)
         setInterval(() => {}, 1_000)`
-        const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+        const child = spawn(process.execPath, ["--import", "tsx/esm", "--input-type=module", "-e", program], {
           stdio: ["ignore", "pipe", "inherit"]
         })
         const [said] = yield* Effect.promise(() => once(child.stdout, "data"))

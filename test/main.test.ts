@@ -30,7 +30,7 @@ const muster = (
 ) =>
   Effect.async<Ended>((resume) => {
     const { LOG_LEVEL: _, NO_COLOR: __, ...inherited } = process.env
-    const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
+    const child = spawn(process.execPath, ["--import", "tsx/esm", "src/main.ts", ...args], {
       cwd: root,
       env: { ...inherited, ...env },
       stdio: ["ignore", "pipe", "pipe"]

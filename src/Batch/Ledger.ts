@@ -66,6 +66,8 @@ export interface NewItem {
   readonly item: string
   /** Of the item; the same id with another hash is another item. */
   readonly hash: string
+  /** The offset of the byte behind it, if it was read from a file. */
+  readonly end?: number | undefined
 }
 
 /**
@@ -118,8 +120,10 @@ export interface Counts {
   readonly attempts: number
   /** Milliseconds that items have run, all together. */
   readonly took: number
-  /** How many items of the input have been read. */
+  /** How many items of the input have been read; of a file: how many lines. */
   readonly read: number
+  /** How many bytes of its file have been read with them; 0 if the input is no file. */
+  readonly offset: number
   /** True when the input was read to its end. */
   readonly sealed: boolean
 }
@@ -241,13 +245,15 @@ export interface Service {
   /** Gives up the batch; the items it was running are pending again, as if they had not been run. */
   readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>
   /**
-   * Adds items, and writes down how many of the input have been read with them; all of it or nothing. An item that is
-   * there already, at the same place and with the same hash, is passed over. Says how many were new.
+   * Adds items, and writes down how many of the input (and how many bytes of its file) have been read with them; all of
+   * it or nothing. An item that is there already, at the same place and with the same hash, is passed over. Says how many
+   * were new.
    */
   readonly add: (
     batch: string,
     items: ReadonlyArray<NewItem>,
-    read: number
+    read: number,
+    offset?: number
   ) => Effect.Effect<number, ItemConflict | LedgerUnavailable>
   /** The input has been read to its end. */
   readonly seal: (batch: string) => Effect.Effect<void, LedgerUnavailable>
@@ -274,6 +280,10 @@ export interface Service {
   readonly redrive: (batch: string, only?: string) => Effect.Effect<number, LedgerUnavailable>
   /** Forgets a batch. Fails with `BatchBusy` while an owner is alive. Says how many items it had. */
   readonly purge: (batch: string) => Effect.Effect<number, BatchBusy | LedgerUnavailable>
+  /** Keeps a text about how a batch is run, for those who go on with it; creates the batch if it is not there. */
+  readonly keepPlan: (batch: string, plan: string) => Effect.Effect<void, LedgerUnavailable>
+  /** The text that was kept. */
+  readonly plan: (batch: string) => Effect.Effect<string | undefined, LedgerUnavailable>
   /** The names of all batches. */
   readonly batches: Effect.Effect<ReadonlyArray<string>, LedgerUnavailable>
   /** When the next item that waits for its `notBefore` may be claimed; `undefined` if none does. */

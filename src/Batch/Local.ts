@@ -99,7 +99,7 @@ const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progressing<E>
     if (input === undefined) return state.readToTheEnd(Exit.void)
     let refused: RunError | undefined
     const incoming = Buffer.make<NewItem>(Math.min(rowsAtOnce, buffer), (items) =>
-      Effect.match(patiently(ledger.add(batch, items, items.at(-1)!.position + 1)), {
+      Effect.match(patiently(ledger.add(batch, items, items.at(-1)!.position + 1, items.at(-1)!.end)), {
         onSuccess: state.added,
         onFailure: (error) => {
           refused ??= error

@@ -12,7 +12,7 @@ import type { Failure } from "./Ledger.ts"
 /**
  * - `stop`: the batch stops at once; nothing else would fare better, such as with a wrong password (401).
  * - `slow`: nothing is started for as long as the error says (`retryAfter`), else for a second, doubled each time up to a
- *   minute; then the item is tried again. Being told to wait is no attempt of the item.
+ *   minute; then the item is tried again, until its attempts are used up.
  * - `retry`: the item is tried again, after a second, doubled each time, until its attempts are used up.
  * - `record`: the item has failed; the batch goes on.
  *

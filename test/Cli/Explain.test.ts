@@ -396,7 +396,7 @@ describe("muster explain, bad input", { timeout: 30_000 }, () => {
 
 describe.concurrent("muster explain, the process", () => {
   const root = fileURLToPath(new URL("../..", import.meta.url))
-  const node = (...flags: ReadonlyArray<string>) => [...flags, "--import", "tsx", "src/main.ts", "explain"]
+  const node = (...flags: ReadonlyArray<string>) => [...flags, "--import", "tsx/esm", "src/main.ts", "explain"]
 
   it.live(
     "whoever stops reading gets no complaint",

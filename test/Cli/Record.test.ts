@@ -130,7 +130,7 @@ describe("muster dashboard --record", () => {
         ]
         const code = yield* Effect.async<number | null>((resume) => {
           const cwd = fileURLToPath(new URL("../..", import.meta.url))
-          const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], { cwd })
+          const child: ChildProcess = spawn(process.execPath, ["--import", "tsx/esm", "src/main.ts", ...args], { cwd })
           let err = ""
           let sent = false
           child.stderr!.on("data", (data) => {

@@ -84,7 +84,7 @@ const sqlite = (sql: SqlClient.SqlClient): Dialect => ({
  * @since 0.1.0
  * @category models
  */
-export const version = 1
+export const version = 2
 
 /**
  * What makes the tables, one statement each. An index of each state that is looked for holds only rows in it.
@@ -95,8 +95,8 @@ export const version = 1
 export const tables: ReadonlyArray<string> = [
   `CREATE TABLE IF NOT EXISTS muster_ledger (version INTEGER NOT NULL PRIMARY KEY)`,
   `CREATE TABLE IF NOT EXISTS muster_batches (
-    batch VARCHAR(200) NOT NULL PRIMARY KEY, input_read BIGINT NOT NULL, sealed INTEGER NOT NULL,
-    cancelled INTEGER NOT NULL)`,
+    batch VARCHAR(200) NOT NULL PRIMARY KEY, input_read BIGINT NOT NULL DEFAULT 0, input_offset BIGINT NOT NULL DEFAULT 0,
+    sealed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, plan TEXT)`,
   `CREATE TABLE IF NOT EXISTS muster_owners (
     batch VARCHAR(200) NOT NULL, owner VARCHAR(200) NOT NULL, lease BIGINT NOT NULL, alive_until BIGINT NOT NULL,
     PRIMARY KEY (batch, owner))`,

@@ -29,8 +29,10 @@ interface Batch {
   /** Owners that live, and until when without another word from them. */
   readonly owners: Map<string, { until: number; lease: number }>
   read: number
+  offset: number
   sealed: boolean
   cancelled: boolean
+  plan: string | undefined
 }
 
 /**
@@ -98,7 +100,7 @@ export const make = (): Service => {
         batch.owners.delete(owner)
         for (const row of batch.rows.values()) if (row.owner === owner) giveBack(row)
       }),
-    add: (name, items, read) =>
+    add: (name, items, read, offset = 0) =>
       Effect.flatten(
         of<Effect.Effect<number, ItemConflict>>(name, Effect.succeed(0), (batch) => {
           const fresh = new Map<string, NewItem>()
@@ -108,7 +110,7 @@ export const make = (): Service => {
             else if (there.position !== item.position || there.hash !== item.hash) return conflict(name, there, item)
           }
           for (const item of fresh.values()) batch.rows.set(item.id, entryOf(item))
-          batch.read = Math.max(batch.read, read)
+          if (read > batch.read) Object.assign(batch, { read, offset })
           return Effect.succeed(fresh.size)
         })
       ),
@@ -153,6 +155,13 @@ export const make = (): Service => {
           return Effect.succeed(batch.rows.size)
         })
       ),
+    keepPlan: (name, plan) =>
+      Effect.sync(() => {
+        const batch = batches.get(name) ?? emptyBatch()
+        batches.set(name, batch)
+        batch.plan = plan
+      }),
+    plan: (name) => of(name, undefined, ({ plan }) => plan),
     batches: Effect.sync(() => Array.from(batches.keys())),
     nextDue: (name) =>
       of<number | undefined>(name, undefined, ({ rows }) => {
@@ -162,7 +171,15 @@ export const make = (): Service => {
   }
 }
 
-const emptyBatch = (): Batch => ({ rows: new Map(), owners: new Map(), read: 0, sealed: false, cancelled: false })
+const emptyBatch = (): Batch => ({
+  rows: new Map(),
+  owners: new Map(),
+  read: 0,
+  offset: 0,
+  sealed: false,
+  cancelled: false,
+  plan: undefined
+})
 
 const buryTheDead = (batch: Batch, now: number) => {
   for (const [owner, { until }] of batch.owners) {
@@ -225,8 +242,8 @@ const settle = (row: Entry, item: Settled, now: number) => {
   row.endedAt = item.to === "again" ? null : now
 }
 
-const countsOf = ({ read, rows, sealed }: Batch): Counts => {
-  const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0, read, sealed }
+const countsOf = ({ offset, read, rows, sealed }: Batch): Counts => {
+  const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0, read, offset, sealed }
   for (const row of rows.values()) {
     counts[row.state] += 1
     counts.attempts += row.attempts

@@ -64,7 +64,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
     atomically((now) =>
       Effect.gen(function* () {
         // The row is locked by this, so that two who open a batch at once do so one after the other.
-        yield* sql`INSERT INTO muster_batches (batch, input_read, sealed, cancelled) VALUES (${batch}, 0, 0, 0)
+        yield* sql`INSERT INTO muster_batches (batch) VALUES (${batch})
           ON CONFLICT (batch) DO UPDATE SET cancelled = 0`
         yield* bury(batch, now)
         const other = yield* otherThan(batch, owner)
@@ -95,7 +95,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
       )
     )
 
-  const add: Service["add"] = (batch, items, read) =>
+  const add: Service["add"] = (batch, items, read, offset = 0) =>
     atomically(() =>
       Effect.gen(function* () {
         const added = yield* sql<{ id: string }>`
@@ -104,7 +104,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
           FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
           ON CONFLICT (batch, id) DO NOTHING RETURNING id`
         if (added.length < items.length) yield* refuseConflicts(batch, items)
-        yield* sql`UPDATE muster_batches SET input_read = ${read} WHERE batch = ${batch} AND input_read < ${read}`
+        yield* sql`UPDATE muster_batches SET input_read = ${read}, input_offset = ${offset}
+          WHERE batch = ${batch} AND input_read < ${read}`
         return added.length
       })
     )
@@ -168,8 +169,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   const counts: Service["counts"] = (batch) =>
     atomically(() =>
       Effect.gen(function* () {
-        const [input] = yield* sql<{ input_read: unknown; sealed: unknown }>`
-          SELECT input_read, sealed FROM muster_batches WHERE batch = ${batch}`
+        const [input] = yield* sql<{ input_read: unknown; input_offset: unknown; sealed: unknown }>`
+          SELECT input_read, input_offset, sealed FROM muster_batches WHERE batch = ${batch}`
         if (input === undefined) return undefined
         const groups = yield* sql<{ state: unknown; items: unknown; attempts: unknown; took: unknown }>`
           SELECT state, count(*) AS items, sum(attempts) AS attempts, sum(took) AS took
@@ -180,7 +181,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
           counts.attempts += numberOf(group.attempts)
           counts.took += numberOf(group.took)
         }
-        return { ...counts, read: numberOf(input.input_read), sealed: numberOf(input.sealed) === 1 } satisfies Counts
+        const read = { read: numberOf(input.input_read), offset: numberOf(input.input_offset) }
+        return { ...counts, ...read, sealed: numberOf(input.sealed) === 1 } satisfies Counts
       })
     )
 
@@ -233,6 +235,16 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
 
   const seal: Service["seal"] = (batch) =>
     Effect.asVoid(available(sql`UPDATE muster_batches SET sealed = 1 WHERE batch = ${batch}`))
+  const keepPlan: Service["keepPlan"] = (batch, plan) =>
+    Effect.asVoid(
+      available(sql`INSERT INTO muster_batches (batch, plan) VALUES (${batch}, ${plan})
+        ON CONFLICT (batch) DO UPDATE SET plan = excluded.plan`)
+    )
+  const plan: Service["plan"] = (batch) =>
+    Effect.map(
+      available(sql<{ plan: string | null }>`SELECT plan FROM muster_batches WHERE batch = ${batch}`),
+      ([row]) => row?.plan ?? undefined
+    )
   const batches: Service["batches"] = Effect.map(
     available(sql<{ batch: string }>`SELECT batch FROM muster_batches ORDER BY batch`),
     (found) => found.map(({ batch }) => batch)
@@ -245,7 +257,24 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
     )
 
   const ledger: Service = {
-    ...{ open, renew, close, add, seal, claim, settle, counts, rows, redrive, purge, cancel, batches, nextDue }
+    ...{
+      open,
+      renew,
+      close,
+      add,
+      seal,
+      claim,
+      settle,
+      counts,
+      rows,
+      redrive,
+      purge,
+      cancel,
+      keepPlan,
+      plan,
+      batches,
+      nextDue
+    }
   }
   return Effect.as(migrate(sql), ledger)
 }

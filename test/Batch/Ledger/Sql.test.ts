@@ -32,7 +32,7 @@ Servers.suite("postgres", "Postgres", () => {
         const error = yield* Effect.flip(Sql.make(sql))
         assert.strictEqual(
           error.message,
-          "the ledger is unavailable: its tables have version 7, and this muster knows version 1"
+          "the ledger is unavailable: its tables have version 7, and this muster knows version 2"
         )
         return yield* Effect.fail("roll back")
       })

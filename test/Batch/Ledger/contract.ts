@@ -79,6 +79,7 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
           attempts: 3,
           took: 6,
           read: 4,
+          offset: 0,
           sealed: true
         })
         const all = yield* rows(ledger, batch)
@@ -224,6 +225,22 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
         assert.isUndefined(yield* ledger.counts(batch))
         assert.strictEqual(yield* ledger.purge(batch), 0)
         assert.deepInclude(yield* ledger.counts(`${batch} too`), { pending: 1 })
+      }))
+
+    test("keeps how far the input was read, in items and in bytes, and how the batch is run", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.add(batch, items(3), 3, 300)
+        yield* ledger.add(batch, items(2), 2, 200)
+        assert.deepInclude(yield* ledger.counts(batch), { read: 3, offset: 300 })
+
+        assert.isUndefined(yield* ledger.plan(batch))
+        yield* ledger.keepPlan(batch, `{"a":"é'"}`)
+        yield* ledger.keepPlan(`${batch} new`, "b")
+        assert.deepStrictEqual([yield* ledger.plan(batch), yield* ledger.plan(`${batch} new`)], [`{"a":"é'"}`, "b"])
+        assert.deepInclude(yield* ledger.counts(batch), { read: 3, pending: 3 })
+        yield* ledger.open(`${batch} new`, "me", { lease: 60_000, exclusive: true })
+        assert.strictEqual(yield* ledger.plan(`${batch} new`), "b")
+        assert.isUndefined(yield* ledger.plan("nobody's"))
       }))
 
     test("reads many rows in the order of the input, page by page", (ledger, batch) =>
