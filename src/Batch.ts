@@ -9,7 +9,7 @@
 import { Clock, type Duration, Effect, Schema, Stream } from "effect"
 import { Engine, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
 import { encoded, runItem } from "./Batch/Item.ts"
-import { BatchUnknown, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
+import { BatchUnknown, type ItemConflict, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
 import * as Manifest from "./Batch/Manifest.ts"
 import * as Ndjson from "./Batch/Ndjson.ts"
 import * as Rules from "./Batch/Rules.ts"
@@ -148,23 +148,24 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
   batch: Batch<I, A, E, R, IEncoded, AEncoded>,
   items?: Iterable<I> | Stream.Stream<I, E2, R2>,
   options: RunOptions = {}
-): Effect.Effect<Manifest.Manifest, RunError | E2, Ledger | R | R2> => {
-  const skip = Options.count(`Batch.run "${batch.name}"`, "skip", options.skip ?? 0, 0)
-  let position = skip
-  const input =
-    items &&
-    Stream.mapEffect(Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip), (item) =>
-      encoded(batch, item, position++)
-    )
-  return start(batch, input, options)
-}
+): Effect.Effect<Manifest.Manifest, RunError | E2, Ledger | R | R2> =>
+  Effect.suspend(() => {
+    const skip = Options.count(`Batch.run "${batch.name}"`, "skip", options.skip ?? 0, 0)
+    let position = skip
+    const input =
+      items &&
+      Stream.mapEffect(Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip), (item) =>
+        encoded(batch, item, position++)
+      )
+    return start(batch, input, options)
+  })
 
 /**
  * The same with the items of a file of one JSON value a line, which is read as a stream. An item that is refused is named
  * by its line.
  *
- * With `same`, what the ledger has of the file is not read again: it begins where the last run stopped reading. A last line
- * without a newline is read again, and so are all where the file is not the very same as before.
+ * Say `same` if the file is the very same as in an earlier run: what the ledger has of it is not read again then, it begins
+ * where that run stopped reading.
  *
  * @since 0.1.0
  * @category running
@@ -173,7 +174,7 @@ export const runFile = <I, A, E, R, IEncoded, AEncoded>(
   batch: Batch<I, A, E, R, IEncoded, AEncoded>,
   file: string,
   options: Omit<RunOptions, "skip"> & Ndjson.FileOptions<I> & { readonly same?: boolean | undefined } = {}
-): Effect.Effect<Manifest.Manifest, RunError | Ndjson.FileRejected, Ledger | R> =>
+): Effect.Effect<Manifest.Manifest, Exclude<RunError, ItemConflict> | Ndjson.FileRejected, Ledger | R> =>
   Effect.gen(function* () {
     const counts = options.same === true ? yield* (yield* Ledger).counts(batch.name) : undefined
     const from = { offset: counts?.offset ?? 0, lines: counts?.read ?? 0 }

@@ -7,6 +7,7 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import type { FileSystem, Path, Terminal } from "@effect/platform"
 import { Effect, HashMap, Option } from "effect"
 import * as Arguments from "./Cli/Arguments.ts"
+import * as Batch from "./Cli/Batch.ts"
 import * as Check from "./Cli/Check.ts"
 import * as Dashboard from "./Cli/Dashboard.ts"
 import type { Drivers } from "./Cli/Drivers.ts"
@@ -17,7 +18,12 @@ import * as Logging from "./Cli/Logging.ts"
 import { printable, Screen } from "./Cli/Screen.ts"
 import * as Search from "./Cli/Search.ts"
 import * as Serve from "./Cli/Serve.ts"
+import * as View from "./Cli/View.ts"
 
+export {
+  /** @since 0.1.0 */
+  BatchDrivers
+} from "./Cli/Batch/Drivers.ts"
 export {
   /** @since 0.1.0 */
   Drivers
@@ -41,21 +47,26 @@ const root = Command.make("muster", Dashboard.flags).pipe(
     Dashboard.command,
     Search.command,
     Explain.command,
+    View.command,
     Check.command,
     Check.schema,
-    Serve.command
+    Serve.command,
+    Batch.command
   ])
 )
 
-const commands = Command.getSubcommands(root)
+const first = Command.getSubcommands(root)
+
+/** The commands by what is typed: those of `batch` are two words. */
+const commands = HashMap.union(HashMap.remove(first, Batch.name), Batch.commands)
 
 /**
- * How the program ended: 0 with an answer, 1 without, 2 when it was given something wrong.
+ * How the program ended: 0 with an answer, 1 without, 2 when it was given something wrong, 3 when items of a batch failed.
  *
  * @since 0.1.0
  * @category models
  */
-export type ExitCode = 0 | 1 | 2
+export type ExitCode = 0 | 1 | 2 | 3
 
 /**
  * Runs a command line (without the name of the program) and gives its exit code. Everything that can be expected to go
@@ -70,8 +81,13 @@ export const run = (
 ): Effect.Effect<ExitCode, never, Screen | Drivers | FileSystem.FileSystem | Path.Path | Terminal.Terminal> =>
   Effect.gen(function* () {
     const screen = yield* Screen
-    const wanted = yield* Arguments.read(args, commands, fallback)
-    if (wanted._tag === "Run") return yield* Effect.provide(execute(wanted.args, version), Logging.layer(wanted.level))
+    if (Batch.asksWhich(args)) {
+      screen.out(Help.aboutFamily(Batch.name, Batch.about, Batch.commands).join("\n"))
+      return 0
+    }
+    const wanted = yield* Arguments.read(Batch.joined(args), commands, fallback)
+    if (wanted._tag === "Run")
+      return yield* Effect.provide(execute(Batch.split(wanted.args), version), Logging.layer(wanted.level))
     if (wanted._tag === "Version") screen.out(version)
     if (wanted._tag === "Completions") screen.out(yield* completions[wanted.shell])
     if (wanted._tag === "Help") screen.out(helpOn(wanted.command, version).join("\n"))
@@ -96,7 +112,7 @@ const execute = (args: ReadonlyArray<string>, version: string) => {
     Effect.as<ExitCode>(0),
     Effect.catchIf(ValidationError.isValidationError, ({ error }) => badInput(Help.line(error))),
     Effect.catchIf(
-      (failed) => failed.exitCode === 1,
+      (failed) => failed.exitCode !== 2,
       ({ exitCode, message }) => Effect.as(Logging.sayFailure(message), exitCode)
     )
   )
@@ -125,11 +141,7 @@ const helpOn = (name: string | undefined, version: string) => {
   const command = name === undefined ? Option.none() : HashMap.get(commands, name)
   return Option.match(command, {
     onNone: () =>
-      Help.about(
-        `muster ${version}: asks many sources at once and answers on time, or fails at once`,
-        commands,
-        fallback
-      ),
+      Help.about(`muster ${version}: asks many sources at once and answers on time, or fails at once`, first, fallback),
     onSome: (command) => Help.aboutCommand(name!, command)
   })
 }

@@ -108,7 +108,8 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const app = yield* Routes.make(endpoints, services, { ...settings, ...state })
     const access = { drain, log: settings.accessLog, writeTimeout: settings.writeTimeout }
     const shared = crossOrigin(app, settings.cors)
-    const server = yield* Listener.make(Access.controlled(shared, { ...access, probes: Routes.probes }), settings)
+    const open = { ...access, probes: Routes.probes, hint: Routes.hint }
+    const server = yield* Listener.make(Access.controlled(shared, open), settings)
     const admin = settings.admin && (yield* administer({ ...settings, ...settings.admin, ...state }, access))
     // It runs before those above close, and so while they still listen.
     yield* Effect.addFinalizer(() => drain.run(settings.drain, grace))
@@ -117,10 +118,10 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
 
 const administer = (
   options: Admin.AdminOptions & Listener.ListenerOptions,
-  access: Omit<Access.AccessOptions, "probes">
+  access: Omit<Access.AccessOptions, "probes" | "hint">
 ) =>
   Effect.flatMap(Admin.make(options), (app) =>
-    Listener.make(Access.controlled(app, { ...access, probes: Admin.paths }), options)
+    Listener.make(Access.controlled(app, { ...access, probes: Admin.paths, hint: Admin.hint }), options)
   )
 
 /** The middleware would take an empty list for everybody. */

@@ -8,8 +8,9 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Cause, Effect, Exit, Layer } from "effect"
+import { Cause, Effect, Exit, Layer, Redacted } from "effect"
 import { createRequire } from "node:module"
+import { relative } from "node:path"
 import * as Cli from "./Cli.ts"
 import * as Demo from "./Demo.ts"
 
@@ -30,15 +31,34 @@ const drivers = Layer.succeed(Cli.Drivers, {
   )
 })
 
+const script = process.argv[1] ?? ""
+const batches = {
+  program: script.endsWith(".ts") ? `npx tsx ${relative("", script)}` : "muster",
+  ledger: (where: Redacted.Redacted) =>
+    Layer.unwrapEffect(
+      Effect.promise(async () => {
+        const Sql = await import("./Batch/Ledger/Sql.ts")
+        const filename = Redacted.value(where)
+        if (!/^\w+:\/\//.test(filename))
+          return Layer.provide(Sql.layer, (await import("./Source/Sqlite.ts")).layer({ filename }))
+        return Layer.provide(Sql.layer, (await import("./Source/Postgres.ts")).layer({ url: where }))
+      })
+    )
+}
+
 const screen = Cli.fromProcess(process)
 const { version }: { version: string } = createRequire(import.meta.url)("../package.json")
 
 let signal: NodeJS.Signals | undefined
 let again: (() => void) | undefined
 let orderly = false
+let heardAt = 0
 // Heard once: a second signal ends the process at once, as it does without a listener. A command that expects signals
 // hears the second too, and then it is the third.
 const heard = (name: NodeJS.Signals) => {
+  // tsx sends it once more when a busy process has not said within 30 ms that it heard it.
+  if (name === signal && performance.now() - heardAt < 200) return
+  heardAt = performance.now()
   orderly = signal === undefined && again !== undefined
   if (signal !== undefined || again === undefined) process.off("SIGINT", heard).off("SIGTERM", heard)
   if (signal !== undefined) again?.()
@@ -62,6 +82,7 @@ Cli.run(process.argv.slice(2), version).pipe(
   Effect.map((exitCode) => (code = exitCode)),
   Effect.provide(drivers),
   Effect.provideService(Cli.Screen, screen),
+  Effect.provideService(Cli.BatchDrivers, batches),
   Effect.provideService(Cli.Signals, signals),
   Effect.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
   NodeRuntime.runMain({

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import * as Aggregation from "../src/Aggregation.ts"
+import { Aggregator } from "../src/Aggregator.ts"
 import * as Batch from "../src/Batch.ts"
 import * as Memory from "../src/Batch/Ledger/Memory.ts"
 import * as Source from "../src/Source.ts"
@@ -322,6 +324,33 @@ describe("Batch.run", () => {
       assert.deepInclude(manifest, { outcome: "stopped", stop: { by: "cancelled", id: null, failure: null } })
       assert.deepInclude((yield* timed(Batch.run(batch)))[1], { done: 100, outcome: "succeeded" })
     }).pipe(memory)
+  )
+
+  it.effect("takes an Aggregation as run; the error of its source has the class of that error", () =>
+    Effect.gen(function* () {
+      const Weigh = Aggregation.make("weigh", {
+        input: Doc,
+        output: Schema.Struct({ words: Schema.NumberFromString, tags: Schema.Array(Schema.String) }),
+        sources: ({ id, words }) => ({
+          words: Effect.delay(id === "doc-2" ? new Refused({ status: 404 }) : Effect.succeed(words), 100),
+          tags: Source.orElse(id === "doc-3" ? Effect.fail("none") : Effect.delay(Effect.succeed(["a"]), 200), [])
+        }),
+        merge: (answers) => answers
+      })
+      const batch = Batch.make("weigh", { item: Doc, result: Weigh.output, id: ({ id }) => id, run: Weigh })
+      const [elapsed, manifest] = yield* timed(Batch.run(batch, docs(4), { concurrency: 4 }))
+
+      assert.strictEqual(elapsed, 200)
+      assert.deepInclude(manifest, { outcome: "partial", done: 3, failed: 1 })
+      assert.deepStrictEqual(manifest.failures, [
+        { id: "doc-2", class: "404", message: "refused with 404", attempts: 1 }
+      ])
+      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(Batch.results(batch))), [
+        ["doc-1", { words: 0, tags: ["a"] }],
+        ["doc-3", { words: 2, tags: [] }],
+        ["doc-4", { words: 3, tags: ["a"] }]
+      ])
+    }).pipe(Effect.provide(Aggregator.layer()), memory)
   )
 
   it.effect("refuses options that cannot be meant, by name", () =>

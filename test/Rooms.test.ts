@@ -17,6 +17,7 @@ const house = [
   ["Aggregation"],
   ["Testkit", "Plain"],
   ["Batch"],
+  ["Page"],
   ["Server"],
   ["Demo"],
   ["Cli"],

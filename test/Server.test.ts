@@ -4,7 +4,7 @@ import * as Aggregation from "../src/Aggregation.ts"
 import { Aggregator } from "../src/Aggregator.ts"
 import { InvalidOption } from "../src/Options.ts"
 import type { Receipt } from "../src/Receipt.ts"
-import { Asking } from "../src/Receipt/Asking.ts"
+import * as Breaker from "../src/Resilience/Breaker.ts"
 import { Server, ServerNotStarted } from "../src/Server.ts"
 import * as Endpoint from "../src/Server/Endpoint.ts"
 import * as Source from "../src/Source.ts"
@@ -171,7 +171,12 @@ describe("Server says why there is no answer", () => {
         "/docs#invalid-input",
         ""
       ])
-      assert.strictEqual((yield* ask(`${url}/dashboard`, { method: "PUT" })).headers.get("allow"), "GET, HEAD")
+      for (const path of ["/dashboard", "/healthz", "/docs", "/openapi.json"]) {
+        const reply = yield* ask(`${url}${path}`, { method: "PUT" })
+        assert.deepStrictEqual([reply.status, reply.headers.get("allow")], [405, "GET, HEAD"], path)
+      }
+      const { headers, status, text } = yield* ask(`${url}/readyz`, { method: "HEAD" })
+      assert.deepStrictEqual([status, text, headers.get("content-length")], [200, "", "35"])
     })
   )
 
@@ -202,22 +207,18 @@ describe("Server says why there is no answer", () => {
   live("504 for a source that ran out of its own time, 503 and when to come again for one that a guard refused", () =>
     Effect.gen(function* () {
       const own = dashboard((id) => Source.timeLimit(Effect.delay(named(id), "10 seconds"), 20), Effect.succeed(1))
-      const guarded = dashboard(
-        () =>
-          Effect.flatMap(Asking, (asking) => {
-            asking.refused("breaker")
-            return Effect.fail({ _tag: "BreakerOpen", retryAfter: 2_500 })
-          }),
-        Effect.succeed(1)
-      )
+      const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: "2500 millis" })
+      const guarded = dashboard(() => breaker.with(Effect.fail(down("profile"))), Effect.succeed(1))
       const { url } = yield* serve([own, Endpoint.make(guarded, { path: "/guarded" })])
       const late = yield* ask(`${url}/dashboard?id=1`)
+      const failed = yield* ask(`${url}/guarded?id=1`)
       const refused = yield* ask(`${url}/guarded?id=1`)
 
       assert.deepStrictEqual(
         [late.status, late.json()["source"], late.json()["error"]],
         [504, "profile", "SourceTimedOut"]
       )
+      assert.deepStrictEqual([failed.status, failed.headers.get("retry-after")], [502, null])
       assert.deepStrictEqual(
         [refused.status, refused.headers.get("retry-after"), refused.json()["refused"], refused.json()["error"]],
         [503, "3", "breaker", "BreakerOpen"]

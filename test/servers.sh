@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the servers that the tests ask: PostgreSQL, MariaDB and Redis. `npm test` starts its own, on private ports, as
-# an ordinary user, and stops them; nothing that is installed here is left running.
+# Installs what the tests ask: PostgreSQL, MariaDB, Redis, and Chromium for the pages. `npm test` starts its own servers, on
+# private ports, as an ordinary user, and stops them; nothing that is installed here is left running.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -10,18 +10,19 @@ has() { command -v "$1" >/dev/null; }
 { has mariadbd && has mariadb-install-db; } || missing+=(mariadb-server-core mariadb-client-core)
 has redis-server || missing+=(redis-server)
 has openssl || missing+=(openssl)
+has chromium || has chromium-browser || has google-chrome || missing+=(chromium)
 
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "PostgreSQL, MariaDB, Redis and openssl are installed."
+  echo "PostgreSQL, MariaDB, Redis, openssl and Chromium are installed."
   exit 0
 fi
 
 if ! has apt-get; then
   cat >&2 <<END
 Missing: ${missing[*]} (names of Debian packages), and there is no apt-get here to install them.
-Install PostgreSQL, MariaDB, Redis and openssl in the way of your system, for example with Homebrew:
-  brew install postgresql mariadb redis openssl
-Their programs (initdb, postgres, mariadbd, mariadb-install-db, redis-server, openssl) must be in the PATH.
+Install PostgreSQL, MariaDB, Redis, openssl and Chromium in the way of your system, for example with Homebrew:
+  brew install postgresql mariadb redis openssl && brew install --cask chromium
+Their programs (initdb, postgres, mariadbd, mariadb-install-db, redis-server, openssl, chromium) must be in the PATH.
 END
   exit 1
 fi

@@ -246,8 +246,8 @@ export interface Service {
   readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>
   /**
    * Adds items, and writes down how many of the input (and how many bytes of its file) have been read with them; all of
-   * it or nothing. An item that is there already, at the same place and with the same hash, is passed over. Says how many
-   * were new.
+   * it or nothing. An item that is there already, at the same place and with the same hash, is passed over. With one that
+   * is new, the input is no longer read to its end. Says how many were new.
    */
   readonly add: (
     batch: string,

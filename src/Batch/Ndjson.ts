@@ -73,12 +73,12 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
     error instanceof FileRejected ? error : new FileRejected({ file, line: null, reason: why(error) })
   ).pipe(
     Stream.mapConcatChunk(Chunk.unsafeFromArray),
-    Stream.mapEffect(({ end, line, text }) => {
+    Stream.mapEffect(({ end, line, open, text }) => {
       const rejected = (reason: string) => new FileRejected({ file, line, reason })
       return Effect.gen(function* () {
         const value = yield* Effect.try({
           try: (): unknown => JSON.parse(text),
-          catch: (error) => rejected(`it is no JSON${lastWords(end === undefined, error)}`)
+          catch: (error) => rejected(`it is no JSON${lastWords(open, error)}`)
         })
         const item = yield* Effect.mapError(decode(value), (error) => rejected(misfit(error)))
         const id = idOf(item, line)
@@ -93,21 +93,24 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
 
 /**
  * Reads a file to its end and says what is wrong with it, before anything is done. Of repeated ids, it sees those among the
- * first hundred thousand; the ledger sees all of them.
+ * first hundred thousand; the ledger sees all of them. Says how many items there are.
  *
  * @since 0.1.0
  * @category reading
  */
-export const check = (items: Stream.Stream<NewItem, FileRejected>, file: string): Effect.Effect<void, FileRejected> =>
+export const check = (items: Stream.Stream<NewItem, FileRejected>, file: string): Effect.Effect<number, FileRejected> =>
   Effect.suspend(() => {
     const seen = new Map<string, { readonly line: number; readonly hash: string }>()
-    return Stream.runForEach(items, ({ hash, id, position }) => {
+    let count = 0
+    const look = ({ hash, id, position }: NewItem) => {
+      count += 1
       const first = seen.get(id)
       if (first !== undefined)
         return repeated(file, { id, first: first.line, second: position + 1, same: first.hash === hash })
       if (seen.size < remembered) seen.set(id, { line: position + 1, hash })
       return Effect.void
-    })
+    }
+    return Effect.map(Stream.runForEach(items, look), () => count)
   })
 
 const remembered = 100_000
@@ -135,8 +138,10 @@ export const repeated = (
 interface Line {
   readonly line: number
   readonly text: string
-  /** The offset behind it; `undefined` for a last line without a newline, which may still grow. */
-  readonly end: number | undefined
+  /** The offset behind it. */
+  readonly end: number
+  /** True of a last line without a newline. */
+  readonly open: boolean
 }
 
 const newline = 10
@@ -166,20 +171,20 @@ async function* linesOf(file: string, from: Place, maxBytes: number): AsyncGener
         rest.length === 0 ? buffer.subarray(0, bytesRead) : Buffer.concat([rest, buffer.subarray(0, bytesRead)])
       const found: Array<Line> = []
       let start = 0
-      const take = (to: number, end: number | undefined): FileRejected | undefined => {
+      const take = (to: number, open: boolean): FileRejected | undefined => {
         line += 1
         const read = textOf(piece.subarray(start, to), maxBytes)
         if ("reason" in read) return new FileRejected({ file, line, reason: read.reason })
-        if (read.text.trim() !== "") found.push({ line, text: read.text, end })
+        if (read.text.trim() !== "") found.push({ line, text: read.text, end: offset + to + (open ? 0 : 1), open })
         return undefined
       }
       let bad: FileRejected | undefined
       for (let to = piece.indexOf(newline); to >= 0 && bad === undefined; to = piece.indexOf(newline, start)) {
-        bad = take(to, offset + to + 1)
+        bad = take(to, false)
         start = to + 1
       }
       if (bad === undefined && (bytesRead === 0 ? start < piece.length : piece.length - start > maxBytes))
-        bad = take(piece.length, undefined)
+        bad = take(piece.length, true)
       yield found
       if (bad !== undefined) throw bad
       if (bytesRead === 0) return

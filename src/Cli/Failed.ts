@@ -12,8 +12,11 @@ import { type ConfigError, Schema } from "effect"
  * @category errors
  */
 export class Failed extends Schema.TaggedError<Failed>("effect-muster/Cli/Failed")("Failed", {
-  /** 1: there is no answer; 2: the command was given something wrong, and has done nothing. */
-  exitCode: Schema.Literal(1, 2),
+  /**
+   * 1: there is no answer; 2: the command was given something wrong, and has done nothing; 3: a batch is through, and some
+   * of its items have failed.
+   */
+  exitCode: Schema.Literal(1, 2, 3),
   message: Schema.String
 }) {}
 

@@ -11,6 +11,7 @@ const environment = [
   ["MUSTER_DEADLINE", "when the answer leaves at the latest, such as 500ms or 2s"],
   ["MUSTER_GRACE", "how long it may wait for what was cancelled to clean up; default 0ms"],
   ["MUSTER_CONCURRENCY", "how many sources are asked at once; default unbounded"],
+  ["MUSTER_LEDGER", "where batches are kept: a file, or a URL; default muster-ledger.db"],
   ["LOG_LEVEL", "all, trace, debug, info, warn, error, fatal or none; default info"],
   ["NO_COLOR", "no colours on the terminal"]
 ] as const
@@ -26,6 +27,7 @@ const exitCodes = [
   ["0", "there is an answer"],
   ["1", "there is none: a source failed, or was late"],
   ["2", "the command was given something wrong"],
+  ["3", "a batch is through, and some of its items have failed"],
   ["130, 143", "stopped by Ctrl-C, by SIGTERM"]
 ] as const
 
@@ -48,14 +50,29 @@ export const about = (
     ["muster [command] [flags]", `without a command: ${fallback}`],
     ["muster command --help", "the flags of a command"]
   ]),
-  ...section(
-    "Commands",
-    HashMap.toEntries(commands)
-      .toSorted(([a], [b]) => a.localeCompare(b))
-      .map(([name, command]) => [name, descriptionOf(command)[0] ?? ""])
-  ),
+  ...section("Commands", rowsOf(commands)),
   ...section("Flags of every command", everywhere),
   ...section("Environment", environment),
+  ...section("Exit codes", exitCodes)
+]
+
+/**
+ * The help about commands that have their first word in common.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const aboutFamily = (
+  name: string,
+  title: string,
+  commands: HashMap.HashMap<string, AnyCommand>
+): ReadonlyArray<string> => [
+  title,
+  ...section("Usage", [
+    [`muster ${name} command [flags]`, ""],
+    [`muster ${name} command --help`, "the flags of a command"]
+  ]),
+  ...section("Commands", rowsOf(commands)),
   ...section("Exit codes", exitCodes)
 ]
 
@@ -76,6 +93,11 @@ export const aboutCommand = (name: string, command: AnyCommand): ReadonlyArray<s
     ...section("Flags", [...all.filter(([name]) => !name.startsWith("<")), ...everywhere])
   ]
 }
+
+const rowsOf = (commands: HashMap.HashMap<string, AnyCommand>) =>
+  HashMap.toEntries(commands)
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([name, command]) => [name, descriptionOf(command)[0] ?? ""] as const)
 
 const section = (title: string, rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([left]) => left.length))

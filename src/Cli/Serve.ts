@@ -38,14 +38,15 @@ export const flags = {
   }),
   port: port("port", "0 is one that is free; default MUSTER_PORT, else 8080"),
   host: host("host", "default MUSTER_HOST, else 127.0.0.1; 0.0.0.0 is everywhere"),
-  adminPort: port("admin-port", "metrics and receipts, on 127.0.0.1; default MUSTER_ADMIN_PORT, else none"),
+  adminPort: port("admin-port", "a page, metrics and receipts, on 127.0.0.1; default MUSTER_ADMIN_PORT, else none"),
   drain: Flags.duration("drain", "how long a signal leaves what is in flight; default MUSTER_DRAIN, else 10s"),
   maxInFlight: Flags.parsed("max-in-flight", {
     kind: "count",
     about: "more requests at once are refused; default MUSTER_MAX_IN_FLIGHT, else 1000",
     expected: "a whole number from 1 up",
     parse: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined)
-  })
+  }),
+  demoLoad: Flags.given("demo-load", "asks the demo all the time, and shows it on the page of the admin port")
 }
 
 /**

@@ -38,11 +38,14 @@ export type Store = (types: ReadonlyArray<string>) => Effect.Effect<ReadonlyArra
  * @since 0.1.0
  * @category models
  */
-export interface Found {
-  readonly total: number
-  readonly results: ReadonlyArray<Product & { readonly source: string }>
-  readonly errors: ReadonlyArray<{ readonly source: string; readonly reason: string; readonly message: string }>
-}
+export const Found = Schema.Struct({
+  total: Schema.Number,
+  results: Schema.Array(Schema.Struct({ ...Product.fields, price: Schema.Number, source: Schema.String })),
+  errors: Schema.Array(Schema.Struct({ source: Schema.String, reason: Schema.String, message: Schema.String }))
+})
+
+/** @since 0.1.0 */
+export type Found = typeof Found.Type
 
 /**
  * The types that a query is about: its words, in small letters.
@@ -51,12 +54,7 @@ export interface Found {
  * @category getters
  */
 export const typesOf = (query: string): ReadonlyArray<string> =>
-  Array.dedupe(
-    query
-      .toLowerCase()
-      .split(/[\s,]+/)
-      .filter((word) => word !== "")
-  )
+  Array.dedupe(query.toLowerCase().match(/[^\s,]+/g) ?? [])
 
 /**
  * The stores as sources, each with a limit of its own.
@@ -202,17 +200,28 @@ export const embedded: Effect.Effect<
   const ask = yield* sqlite({ url: Redacted.make(":memory:") })
   const rows = stock.flatMap(({ manufacturer, model, price, type }) => [type, manufacturer, model, price])
   const values = stock.map(() => "(|, |, |, |)").join(", ")
-  const seed = Effect.zipRight(
-    ask({ text: ["CREATE TABLE products (type TEXT, manufacturer TEXT, model TEXT, price REAL)"], params: [] }),
-    ask({ text: `INSERT INTO products VALUES ${values}`.split("|"), params: rows })
+  const seeded = yield* Effect.once(
+    Effect.zipRight(
+      ask({ text: ["CREATE TABLE products (type TEXT, manufacturer TEXT, model TEXT, price REAL)"], params: [] }),
+      ask({ text: `INSERT INTO products VALUES ${values}`.split("|"), params: rows })
+    )
   )
-  const seeded = yield* Effect.once(seed)
   return {
     sqlite: (types) => Effect.zipRight(seeded, inSql("sqlite", ask)(types)),
-    slow: () => Effect.delay(Effect.succeed([]), "30 seconds"),
-    failing: () => new Source.SourceUnavailable({ source: "failing", reason: "key eviction due to memory pressure" })
+    slow: holding([], "30 seconds"),
+    failing: evicting("failing")
   }
 })
+
+const holding =
+  (products: ReadonlyArray<Product>, after: Duration.DurationInput): Store =>
+  (types) =>
+    Effect.delay(Effect.succeed(products.filter(({ type }) => types.includes(type))), after)
+
+const evicting =
+  (source: string): Store =>
+  () =>
+    new Source.SourceUnavailable({ source, reason: "key eviction due to memory pressure" })
 
 const stock: ReadonlyArray<Product> = [
   { type: "phone", manufacturer: "Apple", model: "iPhone 15", price: 799.99 },
@@ -222,3 +231,16 @@ const stock: ReadonlyArray<Product> = [
   { type: "phone", manufacturer: "Samsung", model: "Galaxy Z Fold 5", price: 1799.99 },
   { type: "tablet", manufacturer: "Samsung", model: "Galaxy Tab S9 Ultra", price: 849.99 }
 ]
+
+/**
+ * Stores that need nothing at all: two with three products each, one that takes 30 seconds, and one that fails.
+ *
+ * @since 0.1.0
+ * @category stores
+ */
+export const scripted: Readonly<Record<string, Store>> = {
+  postgres: holding(stock.slice(0, 3), "500 millis"),
+  mongodb: holding([], "30 seconds"),
+  mysql: holding(stock.slice(3), "700 millis"),
+  redis: evicting("redis")
+}

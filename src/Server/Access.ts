@@ -28,6 +28,8 @@ export interface AccessOptions {
   readonly writeTimeout: number
   /** Paths that are answered at all times, and not logged: the probes. */
   readonly probes: ReadonlySet<string>
+  /** What is said of what there is to whoever asks for something else. */
+  readonly hint: string
 }
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
@@ -40,7 +42,7 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
  */
 export const controlled = <E, R>(
   app: App<E, R | Exchange.Current>,
-  { drain, log, probes, writeTimeout }: AccessOptions
+  { drain, hint, log, probes, writeTimeout }: AccessOptions
 ): App<never, Exclude<R, Exchange.Current> | HttpServerRequest | Scope.Scope> =>
   Effect.withFiberRuntime((fiber) =>
     Effect.gen(function* () {
@@ -61,7 +63,7 @@ export const controlled = <E, R>(
         Effect.catchAllCause((cause) => {
           if (gone()) return Effect.succeed(nobody)
           if (drain.phase() === "cut") return Effect.succeed(Problem.respond(Problem.draining))
-          return unanswered(request, exchange, cause)
+          return unanswered(request, exchange, cause, hint)
         })
       )
       exchange.status = response.status
@@ -89,16 +91,21 @@ const begin = (request: HttpServerRequest): Effect.Effect<Exchange.Exchange> =>
 const nobody = HttpServerResponse.empty({ status: 499 })
 
 /** There is no such path, or there is a bug. */
-const unanswered = (request: HttpServerRequest, exchange: Exchange.Exchange, cause: Cause.Cause<unknown>) => {
+const unanswered = (
+  request: HttpServerRequest,
+  exchange: Exchange.Exchange,
+  cause: Cause.Cause<unknown>,
+  hint: string
+) => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
-  if (failure instanceof HttpServerError.RouteNotFound) return Effect.succeed(Problem.respond(nowhere(request)))
+  if (failure instanceof HttpServerError.RouteNotFound) return Effect.succeed(Problem.respond(nowhere(request, hint)))
   return Effect.as(Exchange.logBug(exchange, cause), Problem.respond(Problem.bug(exchange.receipt)))
 }
 
-const nowhere = ({ url }: HttpServerRequest): Problem.Problem => {
+const nowhere = ({ url }: HttpServerRequest, hint: string): Problem.Problem => {
   try {
     decodeURI(url)
-    return Problem.make("not-found", "See /docs for what there is")
+    return Problem.make("not-found", hint)
   } catch {
     return Problem.make("invalid-input", "The path is not percent-encoded UTF-8", { field: "" })
   }

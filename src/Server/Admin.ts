@@ -8,6 +8,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, type Redacted, Stream } from "effect"
 import { isIP } from "node:net"
 import * as Options from "../Options.ts"
+import * as Page from "../Page.ts"
 import { line } from "../Receipt/Recording.ts"
 import * as Accept from "./Accept.ts"
 import type { Drain } from "./Drain.ts"
@@ -38,17 +39,28 @@ export interface AdminOptions {
   readonly heartbeat: number
 }
 
+const told = ["/metrics", "/receipts", "/healthz", "/readyz"]
+
 /**
  * All that is there; it is answered at all times, also while the server drains.
  *
  * @since 0.1.0
  * @category models
  */
-export const paths: ReadonlySet<string> = new Set(["/metrics", "/receipts", "/healthz", "/readyz"])
+export const paths: ReadonlySet<string> = new Set([...Page.paths, ...told])
+
+/**
+ * What is said to whoever asks for something else.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const hint = `There is /, ${told.join(", ")}`
 
 /**
  * The application of the admin port:
  *
+ * - `GET /`: the page that shows the receipts as they come. It has nothing in it, and so needs no token; it asks for one.
  * - `GET /metrics`: all metrics of the process, for Prometheus.
  * - `GET /receipts`: the last 1,000 receipts as lines of JSON; with `Accept: text/event-stream` those that come as well.
  * - `GET /healthz`, `GET /readyz`: the probes; they need no token.
@@ -72,7 +84,12 @@ export const make = (options: AdminOptions): Effect.Effect<Router.App> => {
   const ready = Effect.flatMap(HttpServerRequest, (request) =>
     Health.ready(drain, inFlight, recent, mayAsk(request) ? "details" : "summary")
   )
+  const assets = Array.from(Page.assets(), ([path, { body, headers }]): Router.Route => {
+    const page = Effect.succeed(HttpServerResponse.text(body, { headers, contentType: headers["content-type"] }))
+    return { method: "GET", path, handler: keys === undefined ? guarded(page) : page }
+  })
   return Router.make([
+    ...assets,
     { method: "GET", path: "/metrics", handler: guarded(metrics) },
     { method: "GET", path: "/receipts", handler: guarded(receipts(options)) },
     { method: "GET", path: "/healthz", handler: Health.live },

@@ -55,7 +55,7 @@ const page = (endpoints: ReadonlyArray<Endpoint<unknown>>, { title, version }: I
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-<p>Version ${escaped(version)}. The same for machines: <a href="/openapi.json">OpenAPI 3.1</a>.</p>
+<p>${version === undefined ? "" : `Version ${escaped(version)}. `}The same for machines: <a href="/openapi.json">OpenAPI 3.1</a>.</p>
 ${endpoints.map(section).join("\n")}
 <h2 id="wishes">What a request may wish for</h2>
 ${table(["Header", "Means"], wishes)}

@@ -26,7 +26,7 @@ export type Json = { readonly [name: string]: unknown }
  */
 export interface Info {
   readonly title: string
-  readonly version: string
+  readonly version: string | undefined
 }
 
 /**
@@ -35,7 +35,7 @@ export interface Info {
  * @since 0.1.0
  * @category constructors
  */
-export const document = (endpoints: ReadonlyArray<Endpoint<unknown>>, info: Info): Json => {
+export const document = (endpoints: ReadonlyArray<Endpoint<unknown>>, { title, version }: Info): Json => {
   const definitions: Record<string, JSONSchema.JsonSchema7> = {}
   const schemaOf = (ast: SchemaAST.AST): unknown => withoutIds(jsonSchema(ast, definitions))
   const paths: Record<string, Json> = {}
@@ -52,6 +52,7 @@ export const document = (endpoints: ReadonlyArray<Endpoint<unknown>>, info: Info
     key: { type: "http", scheme: "bearer" },
     header: { type: "apiKey", in: "header", name: "x-api-key" }
   }
+  const info = { title, version: version ?? "0.0.0" }
   return { openapi: "3.1.0", info, paths, components: { schemas, securitySchemes } }
 }
 

@@ -112,6 +112,14 @@ export const draining: Problem = make(
 )
 
 /**
+ * The path is there, but not for that method.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const notAllowed = (allow: string): Problem => make("method-not-allowed", `There is ${allow}`, {}, { allow })
+
+/**
  * The input was rejected.
  *
  * @since 0.1.0

@@ -4,10 +4,11 @@
  * @since 0.1.0
  */
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import { Effect, type Scope } from "effect"
 import type { Current } from "./Exchange.ts"
+import * as Problem from "./Problem.ts"
 
 /**
  * What a handler may require: it is there for every request.
@@ -32,7 +33,7 @@ export type App = Effect.Effect<HttpServerResponse, unknown, Needs>
  * @category models
  */
 export interface Route {
-  /** `*` is any. */
+  /** `GET` answers `HEAD` too, and everything else with a 405; `*` is any. */
   readonly method: "*" | "GET"
   readonly path: `/${string}`
   readonly handler: Effect.Effect<HttpServerResponse, never, Needs | HttpLayerRouter.RouteContext>
@@ -51,10 +52,15 @@ export const make = (routes: ReadonlyArray<Route>): Effect.Effect<App> =>
     const router = yield* Effect.provideService(HttpLayerRouter.make, HttpLayerRouter.RouterConfig, config)
     for (const { handler, method, path } of routes) {
       // What the handlers require is there for every request; the router wants it to be said in its own types.
-      yield* router.add(method, path, handler) as Effect.Effect<void>
+      yield* router.add("*", path, method === "*" ? handler : reading(handler)) as Effect.Effect<void>
     }
     return router.asHttpEffect()
   })
+
+const reading = (handler: Route["handler"]): Route["handler"] =>
+  Effect.flatMap(HttpServerRequest, ({ method }) =>
+    method === "GET" || method === "HEAD" ? handler : Effect.succeed(Problem.respond(Problem.notAllowed("GET, HEAD")))
+  )
 
 /** What is not the path that was given is another path, and the slashes in a query are not touched. */
 const config = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false, maxParamLength: 2_000 }

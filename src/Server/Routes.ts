@@ -52,6 +52,14 @@ export interface Served {
  */
 export const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 
+/**
+ * What is said to whoever asks for something else.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const hint = "See /docs for what there is"
+
 const own = new Set([...probes, "/openapi.json", "/docs"])
 
 /**
@@ -109,7 +117,7 @@ const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Rout
 const dispatch = (endpoints: ReadonlyArray<Endpoint<Served>>, { inFlight, ...settings }: RoutesOptions) => {
   const handlers = new Map(endpoints.map((endpoint) => [endpoint.method, Handler.make(endpoint, settings)] as const))
   const allow = Array.from(handlers.keys(), (method) => (method === "GET" ? "GET, HEAD" : method)).join(", ")
-  const unserved = Problem.respond(Problem.make("method-not-allowed", `There is ${allow}`, {}, { allow }))
+  const unserved = Problem.respond(Problem.notAllowed(allow))
   return Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const { method } = yield* HttpServerRequest

@@ -56,7 +56,7 @@ export interface ServerOptions {
   readonly accessLog?: boolean | undefined
   /** What the OpenAPI document and the docs page call it. */
   readonly title?: string | undefined
-  /** The version of what is served; default `0.0.0`. */
+  /** The version of what is served. Without one the docs page has none, and the OpenAPI document, which must, `0.0.0`. */
   readonly version?: string | undefined
 }
 
@@ -89,7 +89,7 @@ export const read = (options: ServerOptions = {}) => {
     maxInFlight: Options.count(where, "maxInFlight", options.maxInFlight ?? 1_000),
     cors: (options.cors ?? []).map(origin),
     accessLog: options.accessLog ?? true,
-    info: { title: options.title ?? "muster", version: options.version ?? "0.0.0" },
+    info: { title: options.title ?? "muster", version: options.version },
     drain: time("drain"),
     deadline: time("deadline"),
     headersTimeout: time("headersTimeout"),

@@ -190,4 +190,18 @@ endpoints:
       assert.include(String(why), `The server could not listen on 127.0.0.1:${port}: the port is taken`)
     })
   )
+
+  live("asks the demo itself when it is told to, so that the page has something to show", () =>
+    Effect.gen(function* () {
+      const { admin } = yield* serving("serve --port 0 --demo-load")
+      const receipts = Effect.map(ask(`${admin}/receipts`), ({ text }) => text.split("\n").length - 1)
+      for (const end = performance.now() + 10_000; (yield* receipts) < 2;)
+        assert(performance.now() < end, "nobody has asked")
+      assert.include((yield* ask(`${admin}/`)).text, "/Main.js")
+
+      const both = typing("serve --demo-load --config muster.yaml")
+      assert.strictEqual(yield* both.run, 2)
+      assert.match(both.err.join(), /--demo-load asks the demo, which is not served with --config/)
+    })
+  )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, JSONSchema } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Demo from "../../src/Demo.ts"
 import { Dashboard, endpoints, Search } from "../../src/Demo/Served.ts"
@@ -50,6 +50,28 @@ describe("the search of the demo", () => {
     }).pipe(quiet)
   )
 })
+
+describe("what the demo is asked", () => {
+  it.effect("is words to search for, and there is one answer to what is not", () =>
+    Effect.gen(function* () {
+      const [, search] = endpoints
+      const reason = "is not a word to search for, or several, of at most 100 characters together"
+      for (const q of ["", " , ", "x".repeat(101)])
+        assert.deepInclude(yield* Effect.flip(search.ask({ q })), { field: "q", reason })
+      assert.isFunction((yield* search.ask({ q: " phone" })).strict)
+    })
+  )
+
+  it("is told with prices that are numbers", () => {
+    // The cast: what a schema of JSON may be besides a record of members.
+    const { properties } = JSONSchema.make(Search.output) as unknown as { properties: Shown }
+    assert.deepStrictEqual(properties.results.items.properties["price"], { type: "number" })
+  })
+})
+
+interface Shown {
+  readonly results: { readonly items: { readonly properties: Readonly<Record<string, unknown>> } }
+}
 
 describe("the dashboard of the demo", () => {
   const users = (orders: Effect.Effect<ReadonlyArray<Demo.Order>, Source.SourceError>) =>

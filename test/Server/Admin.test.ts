@@ -114,7 +114,11 @@ describe("the admin port", () => {
     Effect.gen(function* () {
       const { admin, url } = yield* serve([fine])
       for (const path of ["/metrics", "/receipts"]) assert.strictEqual((yield* ask(`${url}${path}`)).status, 404)
-      assert.strictEqual((yield* ask(`${admin}/dashboard?id=1`)).status, 404)
+      const nowhere = yield* ask(`${admin}/dashboard?id=1`)
+      assert.deepStrictEqual(
+        [nowhere.status, nowhere.json()["detail"]],
+        [404, "There is /, /metrics, /receipts, /healthz, /readyz"]
+      )
     })
   )
 

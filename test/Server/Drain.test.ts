@@ -106,7 +106,7 @@ const served = (...flags: ReadonlyArray<string>) =>
     let code: number | string | null = null
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "ignore", "pipe"] })
+        spawn(process.execPath, ["--import", "tsx/esm", main, ...args], { stdio: ["ignore", "ignore", "pipe"] })
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
@@ -140,6 +140,9 @@ describe("muster serve", () => {
       const within = yield* Effect.fork(ask(`${url}/dashboard`))
       const keeping = yield* wire(url, get("/dashboard"))
       yield* until("all are asked", () => source.requests.length === 4)
+      kill("SIGTERM")
+      // As tsx does to a process that is busy: that is one signal, not a second.
+      yield* Effect.sleep(10)
       kill("SIGTERM")
       let ready = 200
       while (ready === 200) ready = (yield* ask(`${url}/readyz`)).status

@@ -1,9 +1,13 @@
 /**
- * The server of the load test: a process of its own, so that what it holds can be counted. It asks the upstream of its first
- * argument, says where it listens, and for each line on stdin what it holds once garbage has been collected.
+ * The server of the load test: a process of its own, so that what it holds can be counted. Its arguments are
+ * the upstream that it asks, and how many it answers at once. It says where it listens, and where a server does
+ * that does nothing, and for each line on stdin what it
+ * holds once garbage has been collected.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Logger, Metric, Schema } from "effect"
+import { createServer, type Server as HttpServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import * as Aggregation from "../../src/Aggregation.ts"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Outcome from "../../src/Outcome.ts"
@@ -14,6 +18,7 @@ import * as Http from "../../src/Source/Http.ts"
 const Part = Schema.Struct({ of: Schema.String, id: Schema.String, pad: Schema.String })
 
 const upstream = process.argv[2]!
+const maxInFlight = Number(process.argv[3])
 
 const part = (of: string, id: string) => Http.json(`${upstream}/${of}/${encodeURIComponent(id)}`, { schema: Part })
 
@@ -33,7 +38,8 @@ const endpoints = [
   Endpoint.make(user, { path: "/users", method: "POST", maxBody: 1_000 })
 ]
 
-const options = { port: 0, maxInFlight: 10_000, deadline: "2 seconds", writeTimeout: "1 second" } as const
+// A deadline that none of the answers needs: those that are late say so themselves.
+const options = { port: 0, maxInFlight, deadline: "30 seconds", writeTimeout: "1 second" } as const
 
 /** Effect counts its own fibers. */
 const fibers = Effect.map(Metric.snapshot, (pairs) => {
@@ -56,13 +62,26 @@ const tell = Effect.gen(function* () {
   console.log(JSON.stringify({ heap: process.memoryUsage().heapUsed, sockets, fibers: yield* fibers }))
 })
 
+/** A server that does nothing, for what the machine takes for that. */
+const bare = Effect.acquireRelease(
+  Effect.async<{ readonly server: HttpServer; readonly url: string }>((resume) => {
+    const server = createServer((_, response) => void response.writeHead(503).end("{}"))
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
+    })
+  }),
+  ({ server }) => Effect.sync(() => (server.close(), server.closeAllConnections()))
+)
+
 const program = Effect.gen(function* () {
   const { url } = yield* Server
-  console.log(JSON.stringify({ url }))
+  console.log(JSON.stringify({ url, bare: (yield* bare).url }))
   yield* Effect.forever(Effect.zipRight(asked, tell))
 })
 
 program.pipe(
+  Effect.scoped,
   Effect.provide(Server.layer(endpoints, options)),
   Effect.provide(Aggregator.layer({ logger: Logger.none })),
   Effect.provide(Http.layer()),

@@ -110,6 +110,7 @@ export const make = (): Service => {
             else if (there.position !== item.position || there.hash !== item.hash) return conflict(name, there, item)
           }
           for (const item of fresh.values()) batch.rows.set(item.id, entryOf(item))
+          if (fresh.size > 0) batch.sealed = false
           if (read > batch.read) Object.assign(batch, { read, offset })
           return Effect.succeed(fresh.size)
         })

@@ -104,6 +104,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
           FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
           ON CONFLICT (batch, id) DO NOTHING RETURNING id`
         if (added.length < items.length) yield* refuseConflicts(batch, items)
+        // A file that was read to its end may have grown since.
+        if (added.length > 0) yield* sql`UPDATE muster_batches SET sealed = 0 WHERE batch = ${batch} AND sealed = 1`
         yield* sql`UPDATE muster_batches SET input_read = ${read}, input_offset = ${offset}
           WHERE batch = ${batch} AND input_read < ${read}`
         return added.length
@@ -283,7 +285,9 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
 const migrate = (sql: SqlClient.SqlClient): Effect.Effect<void, LedgerUnavailable> =>
   Effect.gen(function* () {
     for (const statement of Dialect.tables) yield* sql.unsafe(statement)
-    yield* sql`INSERT INTO muster_ledger (version) VALUES (${Dialect.version}) ON CONFLICT (version) DO NOTHING`
+    // An older ledger keeps its version, and is refused.
+    yield* sql`INSERT INTO muster_ledger (version) SELECT CAST(${Dialect.version} AS INTEGER)
+      WHERE NOT EXISTS (SELECT 1 FROM muster_ledger) ON CONFLICT (version) DO NOTHING`
     const versions = yield* sql<{ version: unknown }>`SELECT version FROM muster_ledger ORDER BY version DESC`
     const found = numberOf(versions[0]?.version)
     if (found === Dialect.version) return
@@ -303,5 +307,6 @@ const available = <A, E>(effect: Effect.Effect<A, E | SqlError>) =>
 const reasonOf = (error: unknown): string => {
   const inner = error instanceof Error && "cause" in error ? error.cause : undefined
   if (inner instanceof Error) return reasonOf(inner)
+  if (error instanceof Error && "reason" in error && typeof error.reason === "string") return error.reason
   return error instanceof Error ? error.message : String(error)
 }

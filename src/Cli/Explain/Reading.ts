@@ -3,15 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Stream } from "effect"
-import { createReadStream } from "node:fs"
 import type { Receipt } from "../../Receipt.ts"
-import * as Recording from "../../Receipt/Recording.ts"
 import { Observations } from "../../Testkit/WhatIf.ts"
 import { unknown } from "../Arguments.ts"
 import { badInput, type Failed } from "../Failed.ts"
-import { why } from "../FileTrouble.ts"
+import * as Recorded from "../Recorded.ts"
 
 /**
  * What to read.
@@ -49,7 +46,6 @@ const playable = new Set(["failFast", "collect", "stream"])
 
 const mostAggregations = 20
 const mostSources = 1_000
-const longestLine = 32 * 1024 * 1024
 const progressEvery = 250_000
 
 /**
@@ -63,7 +59,7 @@ export const read = (wanted: Wanted): Effect.Effect<Read, Failed> =>
     const aggregations = new Map<string, Observations>()
     const leftOut = new Map<string, number>()
     const others = new Set<string>()
-    const where = nameOf(wanted.file)
+    const where = Recorded.nameOf(wanted.file)
     let lines = 0
     let skipped = 0
     let firstSkipped: string | undefined
@@ -87,12 +83,11 @@ export const read = (wanted: Wanted): Effect.Effect<Read, Failed> =>
         : Effect.void
     }
 
-    yield* Stream.runForEach(Recording.lines(textOf(wanted.file)), (line) => {
+    yield* Stream.runForEach(Recorded.lines(wanted.file), (line) => {
       lines += 1
       if ("unreadable" in line) {
         const { line: number, reason } = line.unreadable
-        if (!wanted.skipBad)
-          return badInput(`${where}: line ${number} is not a receipt: ${reason}; --skip-bad goes on without such lines`)
+        if (!wanted.skipBad) return Recorded.unreadable(wanted.file, line.unreadable)
         skipped += 1
         firstSkipped ??= `line ${number}: ${reason}`
         return Effect.void
@@ -106,20 +101,12 @@ export const read = (wanted: Wanted): Effect.Effect<Read, Failed> =>
     return { aggregations, leftOut, skipped, firstSkipped }
   })
 
-/**
- * What a recording is called in messages.
- *
- * @since 0.1.0
- * @category getters
- */
-export const nameOf = (file: string): string => (file === "-" ? "stdin" : JSON.stringify(file))
-
 /** Why nothing is left to be played. */
 const nothing = (
   { aggregation, file }: Wanted,
   seen: Pick<Read, "leftOut" | "firstSkipped"> & { readonly others: ReadonlySet<string> }
 ): Failed => {
-  const where = nameOf(file)
+  const where = Recorded.nameOf(file)
   if (seen.leftOut.size > 0) return badInput(`${where} has only receipts ${ofPolicies(seen.leftOut)}`)
   if (aggregation === undefined || seen.others.size === 0)
     return badInput(`${where} has no receipt in it; the first line that is none is ${seen.firstSkipped}`)
@@ -135,24 +122,3 @@ const nothing = (
  */
 export const ofPolicies = (leftOut: ReadonlyMap<string, number>): string =>
   `of ${Array.from(leftOut.keys()).join(", ")}, whose answers do not follow from how each source ended`
-
-const textOf = (file: string): Stream.Stream<string, Failed> => {
-  const bytes = NodeStream.fromReadable<Failed, Uint8Array>(
-    () => (file === "-" ? process.stdin : createReadStream(file)),
-    (error) => badInput(`${nameOf(file)} cannot be read: ${why(error)}`),
-    { closeOnDone: file !== "-" }
-  )
-  return bytes.pipe(Stream.decodeText(), bounded(file))
-}
-
-/** A line is held whole, so that one without an end would take all memory. */
-const bounded =
-  (file: string) =>
-  <E>(text: Stream.Stream<string, E>): Stream.Stream<string, E | Failed> =>
-    Stream.mapAccumEffect(text, 0, (length, part) => {
-      const end = part.lastIndexOf("\n")
-      const left = end < 0 ? length + part.length : part.length - end - 1
-      return left > longestLine
-        ? badInput(`${nameOf(file)} has a line of more than ${longestLine / 1024 / 1024} MB: that is no receipt`)
-        : Effect.succeed([left, part] as const)
-    })

@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import { Aggregator } from "../../Aggregator.ts"
 import { environment as aggregating } from "../../Aggregator/Environment.ts"
 import * as Demo from "../../Demo.ts"
+import { load } from "../../Demo/Load.ts"
 import { endpoints as demo } from "../../Demo/Served.ts"
 import { InvalidOption } from "../../Options.ts"
 import { Server, type ServerNotStarted, type ServerOptions } from "../../Server.ts"
@@ -31,6 +32,8 @@ type Given = Command.Command.ParseConfig<typeof flags>
  */
 export const run = (given: Given) =>
   Effect.gen(function* () {
+    if (given.demoLoad && Option.isSome(given.config))
+      return yield* badInput("--demo-load asks the demo, which is not served with --config; leave one of them out")
     const options = yield* optionsOf(given)
     const aggregator = Aggregator.layer(yield* Effect.mapError(aggregating, badConfig))
     const layer = Option.isSome(given.config)
@@ -40,7 +43,7 @@ export const run = (given: Given) =>
     const { expect } = yield* Signals
     expect(() => Effect.runSync(server.cut))
     yield* announce(server, Option.isNone(given.config))
-    return yield* Effect.never
+    return yield* given.demoLoad ? load(server.url) : Effect.never
   })
 
 /** What is given counts for more than what the environment says. */
@@ -50,7 +53,8 @@ const optionsOf = (given: Given): Effect.Effect<ServerOptions, Failed> =>
     const { port, ...admin } = yield* Effect.mapError(administering, badConfig)
     if (admin.host !== undefined && admin.token === undefined && !isLoopback(admin.host))
       return yield* badInput(`MUSTER_ADMIN_HOST=${admin.host} needs a MUSTER_ADMIN_TOKEN beside it`)
-    const adminPort = Option.getOrElse(given.adminPort, () => port)
+    // Load that nobody can look at would be of no use.
+    const adminPort = Option.getOrElse(given.adminPort, () => port ?? (given.demoLoad ? 0 : undefined))
     return {
       ...environment,
       port: Option.getOrElse(given.port, () => environment.port),
@@ -105,8 +109,7 @@ const announce = ({ admin, url }: typeof Server.Service, isDemo: boolean) =>
     const { columns, err } = yield* Screen
     if (columns === undefined)
       return yield* Effect.annotateLogs(Effect.logInfo("serving"), { url, ...(admin === undefined ? {} : { admin }) })
-    err(
-      `Serving ${url}, with its docs at ${url}/docs${admin === undefined ? "" : `; metrics and receipts at ${admin}`}`
-    )
+    err(`Serving ${url}, with its docs at ${url}/docs`)
+    if (admin !== undefined) err(`What it does: ${admin}/ (a page), ${admin}/metrics, ${admin}/receipts`)
     if (isDemo) err(`Try: curl -i "${url}/dashboard?id=42"`)
   })

@@ -23,20 +23,23 @@ ledgerSuite("SQLite", Layer.provide(Sql.layer, Layer.orDie(Sqlite.layer({ filena
 Servers.suite("postgres", "Postgres", () => {
   ledgerSuite("Postgres", Layer.provide(Sql.layer, postgres))
 
-  it.live("a ledger of another version is refused", () =>
+  it.live("a ledger of another version is refused, be it newer or older", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       yield* Sql.make(sql)
-      const refused = Effect.gen(function* () {
-        yield* sql`INSERT INTO muster_ledger (version) VALUES (7)`
-        const error = yield* Effect.flip(Sql.make(sql))
-        assert.strictEqual(
-          error.message,
-          "the ledger is unavailable: its tables have version 7, and this muster knows version 2"
-        )
-        return yield* Effect.fail("roll back")
-      })
-      yield* Effect.flip(sql.withTransaction(refused))
+      for (const version of [7, 1]) {
+        const refused = Effect.gen(function* () {
+          yield* sql`DELETE FROM muster_ledger`
+          yield* sql`INSERT INTO muster_ledger (version) VALUES (${version})`
+          const error = yield* Effect.flip(Sql.make(sql))
+          assert.strictEqual(
+            error.message,
+            `the ledger is unavailable: its tables have version ${version}, and this muster knows version 2`
+          )
+          return yield* Effect.fail("roll back")
+        })
+        assert.strictEqual(yield* Effect.flip(sql.withTransaction(refused)), "roll back")
+      }
     }).pipe(Effect.provide(postgres))
   )
 })

@@ -233,11 +233,17 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
         yield* ledger.add(batch, items(2), 2, 200)
         assert.deepInclude(yield* ledger.counts(batch), { read: 3, offset: 300 })
 
+        yield* ledger.seal(batch)
+        yield* ledger.add(batch, items(3), 3, 300)
+        assert.deepInclude(yield* ledger.counts(batch), { sealed: true })
+        yield* ledger.add(batch, items(4), 4, 400)
+        assert.deepInclude(yield* ledger.counts(batch), { sealed: false, offset: 400 })
+
         assert.isUndefined(yield* ledger.plan(batch))
         yield* ledger.keepPlan(batch, `{"a":"é'"}`)
         yield* ledger.keepPlan(`${batch} new`, "b")
         assert.deepStrictEqual([yield* ledger.plan(batch), yield* ledger.plan(`${batch} new`)], [`{"a":"é'"}`, "b"])
-        assert.deepInclude(yield* ledger.counts(batch), { read: 3, pending: 3 })
+        assert.deepInclude(yield* ledger.counts(batch), { read: 4, pending: 4 })
         yield* ledger.open(`${batch} new`, "me", { lease: 60_000, exclusive: true })
         assert.strictEqual(yield* ledger.plan(`${batch} new`), "b")
         assert.isUndefined(yield* ledger.plan("nobody's"))

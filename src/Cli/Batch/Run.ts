@@ -1,0 +1,228 @@
+/**
+ * The commands that run items: `run`, `resume`, `redrive` and `demo`.
+ *
+ * @since 0.1.0
+ */
+import type { Command } from "@effect/cli"
+import { Effect, Option, Redacted } from "effect"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, join, resolve } from "node:path"
+import * as Batch from "../../Batch.ts"
+import * as Ndjson from "../../Batch/Ndjson.ts"
+import * as Demo from "../../Demo/Batch.ts"
+import type { flags } from "../Batch.ts"
+import { badInput, Failed, noAnswer } from "../Failed.ts"
+import { why } from "../FileTrouble.ts"
+import { printable, Screen } from "../Screen.ts"
+import * as Opened from "./Opened.ts"
+import * as Plan from "./Plan.ts"
+import * as Progress from "./Progress.ts"
+import * as Results from "./Results.ts"
+import * as Words from "./Words.ts"
+import * as Work from "./Work.ts"
+
+type Given<Name extends keyof typeof flags> = Command.Command.ParseConfig<(typeof flags)[Name]>
+
+/**
+ * Begins a batch, or goes on with it where it has been begun with the same file.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run = (given: Given<"run">) =>
+  Effect.gen(function* () {
+    if (Option.isNone(given.input)) return yield* badInput("--input is missing; see muster batch run --help")
+    const file = given.input.value
+    const plan = yield* Plan.make(file, yield* whomOf(given), given)
+    const name = Option.getOrElse(given.name, () => nameOf(file))
+    yield* begin(name, plan, given)
+  })
+
+const whomOf = ({ http, module }: Given<"run">): Effect.Effect<Plan.Whom, Failed> => {
+  if (Option.isSome(http) && Option.isSome(module))
+    return badInput("--http and --module are two ways to run an item; give one")
+  if (Option.isSome(module)) return Effect.succeed({ kind: "module", file: resolve(module.value) })
+  if (Option.isNone(http)) return badInput("who runs the items? give --http or --module")
+  const { password, username } = new URL(http.value)
+  return username === "" && password === ""
+    ? Effect.succeed({ kind: "http", url: http.value })
+    : badInput("--http must be a URL without a password, which the ledger would keep; --module can read one elsewhere")
+}
+
+const nameOf = (file: string) =>
+  basename(file)
+    .replace(/\.(ndjson|jsonl|json)$/i, "")
+    .slice(0, 200) || "batch"
+
+const begin = (name: string, plan: Plan.Plan, given: Opened.Given & Plan.Tuning & { readonly json: boolean }) =>
+  Effect.gen(function* () {
+    const opened = yield* Opened.open(given, { create: true })
+    yield* Effect.gen(function* () {
+      const before = yield* Plan.stored(name)
+      if (before === undefined) return yield* go(name, plan, given.json, opened, true)
+      if (before.input.file !== plan.input.file) {
+        const was = `the batch ${JSON.stringify(name)} was begun with ${before.input.file}`
+        return yield* badInput(`${was}; say --name for another one, or forget it: ${opened.command("purge", name)}`)
+      }
+      // What was said before holds until it is said anew.
+      const { whom } = plan
+      yield* go(name, Plan.tuned({ ...(yield* Plan.renewed(before)), whom }, given), given.json, opened, false)
+    }).pipe(Opened.withLedger(opened))
+  })
+
+/**
+ * Goes on with a batch.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const resume = (given: Given<"again">) => again(given, () => Effect.void)
+
+/**
+ * Runs what has failed again, and goes on with what is left.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const redrive = (given: Given<"redrive">) =>
+  again(given, (name) =>
+    Effect.gen(function* () {
+      const only = Option.getOrUndefined(given.only)
+      const count = yield* Batch.redrive(name, only)
+      if (count > 0) return yield* Effect.logInfo(`runs ${Words.items(count)} again`)
+      if (only === undefined) return
+      const { errors } = yield* Batch.manifest(name).pipe(Effect.catchTag("BatchUnknown", Effect.die))
+      const there =
+        errors.length === 0 ? "nothing has failed" : `there are: ${errors.map((one) => one.class).join(", ")}`
+      return yield* badInput(`nothing has failed with ${JSON.stringify(only)}; ${there}`)
+    })
+  )
+
+const again = (
+  given: Given<"again">,
+  before: (name: string) => Effect.Effect<void, Failed | Batch.LedgerUnavailable, Batch.Ledger | Screen>
+) =>
+  Effect.gen(function* () {
+    const opened = yield* Opened.open(given)
+    yield* Effect.gen(function* () {
+      const name = yield* Opened.one(given)
+      const plan = yield* Plan.stored(name)
+      if (plan === undefined)
+        return yield* badInput(
+          `the batch ${JSON.stringify(name)} was not begun by muster batch run; its program goes on with it`
+        )
+      const renewed = Plan.tuned(yield* Plan.renewed(plan), given)
+      yield* before(name)
+      yield* go(name, renewed, given.json, opened, false)
+    }).pipe(Opened.withLedger(opened))
+  })
+
+/** Everything that can be wrong is looked for before the first item runs. */
+const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened, fresh: boolean) =>
+  Effect.gen(function* () {
+    const { file, changed } = plan.input
+    if (plan.out !== null) yield* Results.check(plan.out)
+    const { batch, idOf } = yield* Work.make(name, plan, fresh)
+    const counts = yield* (yield* Batch.Ledger).counts(name)
+    const same = !fresh && !changed
+    const from = { offset: same ? (counts?.offset ?? 0) : 0, lines: same ? (counts?.read ?? 0) : 0 }
+    const ahead = yield* Ndjson.check(Ndjson.items(batch, file, { idOf }, from), file).pipe(
+      Effect.mapError(({ message }) => badInput(message))
+    )
+    const known = counts === undefined ? 0 : counts.pending + counts.running + counts.done + counts.failed
+    const expectation = {
+      expected: same ? known + ahead : Math.max(known, ahead),
+      before: (counts?.done ?? 0) + (counts?.failed ?? 0)
+    }
+    yield* Plan.keep(name, plan)
+    const manifest = yield* Effect.scoped(
+      Effect.flatMap(Progress.show(name, expectation), (progress) =>
+        Batch.runFile(batch, file, { ...optionsOf(plan), idOf, same, progress })
+      )
+    ).pipe(
+      Effect.catchTag("FileRejected", ({ message }) =>
+        noAnswer(`${message}; what comes before is done. Once it is mended: ${opened.command("resume", name)}`)
+      ),
+      Effect.onInterrupt(() => Effect.ignore(interrupted(name, opened)))
+    )
+    yield* ended(name, plan, manifest, json, opened)
+  })
+
+const optionsOf = ({ attempts, concurrency, maxFailed }: Plan.Plan): Batch.RunOptions => ({
+  concurrency,
+  attempts,
+  tolerance: maxFailed ?? undefined
+})
+
+const interrupted = (name: string, opened: Opened.Opened) =>
+  Effect.gen(function* () {
+    const manifest = yield* Batch.manifest(name)
+    yield* say(`stopped. ${Words.counts(manifest)}`)
+    yield* say(`Go on with: ${opened.command("resume", name)}`)
+  })
+
+/** Beside the answer: a line on a terminal, else a log line. */
+const say = (text: string) =>
+  Effect.flatMap(Screen, ({ columns, err }) =>
+    columns === undefined ? Effect.logInfo(text) : Effect.sync(() => err(printable(text)))
+  )
+
+const ended = (name: string, plan: Plan.Plan, manifest: Batch.Manifest, json: boolean, opened: Opened.Opened) =>
+  Effect.gen(function* () {
+    const { out } = yield* Screen
+    const lines = plan.out === null ? undefined : yield* Effect.either(Results.write(name, plan.out))
+    if (json) out(JSON.stringify(manifest))
+    else {
+      out(`${Words.counts(manifest)}, in ${Words.time(manifest.elapsed)}`)
+      Words.errors(manifest).forEach(out)
+      if (lines?._tag === "Right") out(`Results: ${plan.out} (${Words.items(lines.right)})`)
+      if (plan.out === null && manifest.done > 0) out(`Results: ${opened.command("export", name)}`)
+      if (manifest.failed > 0) out(`Run what failed again: ${opened.command("redrive", name)}`)
+      if (manifest.notStarted > 0) out(`Go on: ${opened.command("resume", name)}`)
+    }
+    if (lines?._tag === "Left")
+      return yield* lines.left._tag === "Failed"
+        ? noAnswer(`${lines.left.message}; no result is lost: ${opened.command("export", name)} --out FILE`)
+        : lines.left
+    const stop = Words.stop(manifest)
+    if (stop !== undefined) return yield* noAnswer(`the batch was stopped: ${stop}`)
+    if (manifest.outcome === "unfinished") return yield* noAnswer(`${Words.items(manifest.notStarted)} were not run`)
+    if (manifest.failed > 0)
+      return yield* new Failed({ exitCode: 3, message: `${Words.items(manifest.failed)} failed` })
+  })
+
+/**
+ * Runs the demo in a folder.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const demo = ({ folder, json }: Given<"demo">) =>
+  Effect.gen(function* () {
+    const { out } = yield* Screen
+    const path = yield* Effect.try({
+      try: () => {
+        const path = Option.match(folder, {
+          onNone: () => mkdtempSync(join(tmpdir(), "muster-batch-")),
+          onSome: (path) => (mkdirSync(path, { recursive: true }), path)
+        })
+        writeFileSync(join(path, "documents.ndjson"), Demo.documents)
+        return path
+      },
+      catch: (error) => badInput(`--folder: ${why(error)}`)
+    })
+    if (!json) out(`${Words.number(Demo.count)} documents, one of a tenant whose quota is used up. All is in ${path}`)
+    const given = {
+      ledger: Option.some(Redacted.make(join(path, "ledger.db"))),
+      name: Option.none<string>(),
+      json,
+      concurrency: Option.some(50),
+      attempts: Option.none<number>(),
+      rate: Option.none<never>(),
+      maxFailed: Option.none<never>(),
+      out: Option.some(join(path, "results.ndjson"))
+    }
+    const plan = yield* Plan.make(join(path, "documents.ndjson"), { kind: "demo" }, given)
+    yield* begin("translate", plan, given)
+  })

@@ -1,0 +1,71 @@
+/**
+ * A real browser for the tests of pages: Debian's, which `npm run servers` installs.
+ */
+import { Effect, type Scope } from "effect"
+import { execFileSync } from "node:child_process"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { describe } from "vitest"
+
+const find = (): string | undefined => {
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    try {
+      return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim()
+    } catch {
+      // The next name.
+    }
+  }
+  return undefined
+}
+
+/** A `describe` whose tests need the browser. Without it, it is skipped and says so; under `CI=true` it fails. */
+export const suite = (title: string, body: () => void): void => {
+  if (find() !== undefined) return void describe(title, body)
+  const line = `${title}: Chromium is not installed, so these tests cannot run. Install it: npm run servers`
+  if (process.env["CI"] === "true") throw new Error(line)
+  console.warn(line)
+  describe.skip(title, body)
+}
+
+const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() =>
+    // What it would ask the network for by itself, it may not; as root it has no sandbox of its own.
+    chromium.launch({
+      executablePath: find()!,
+      args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+    })
+  ),
+  (browser) => Effect.promise(() => browser.close())
+)
+
+/** How a page is opened. */
+export interface Look {
+  readonly dark?: boolean
+  readonly width?: number
+  /** A script that runs before those of the page. */
+  readonly before?: string
+}
+
+/** A page of its own, and what it complained of. */
+export const open = (url: string, { before, dark = false, width = 1280 }: Look = {}) =>
+  Effect.gen(function* () {
+    const chromium = yield* browser
+    const complaints: Array<string> = []
+    const page: Page = yield* Effect.promise(() =>
+      chromium.newPage({
+        colorScheme: dark ? "dark" : "light",
+        viewport: { width, height: 800 },
+        acceptDownloads: true
+      })
+    )
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
+    })
+    page.on("pageerror", (error) => void complaints.push(String(error)))
+    page.on("dialog", (dialog) => {
+      complaints.push(`a dialog: ${dialog.message()}`)
+      void dialog.dismiss()
+    })
+    if (before !== undefined) yield* Effect.promise(() => page.addInitScript({ content: before }))
+    yield* Effect.promise(() => page.goto(url))
+    return { page, complaints }
+  })

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "vitest"
+import { createHash } from "node:crypto"
+import { Script } from "node:vm"
+import * as Page from "../src/Page.ts"
+import { receipt, source } from "./Cli/Receipts.ts"
+
+const policyOf = (text: string) =>
+  Object.fromEntries(text.split("; ").map((rule) => rule.split(/ (.*)/) as [string, string]))
+
+describe("the page", () => {
+  it("may load what comes from its own origin, and nothing else; nobody may frame it", () => {
+    for (const { headers } of Page.assets().values()) {
+      const {
+        "connect-src": connect,
+        "default-src": rest,
+        "frame-ancestors": frame,
+        ...policy
+      } = policyOf(headers["content-security-policy"]!)
+      assert.deepStrictEqual(
+        [rest, connect, policy["script-src"], policy["style-src"], frame],
+        ["'none'", "'self'", "'self'", "'self'", "'none'"]
+      )
+      assert.strictEqual(headers["x-content-type-options"], "nosniff")
+    }
+  })
+
+  it("has every file that it asks for", () => {
+    const assets = Page.assets()
+    const asked = Array.from(assets.values(), ({ body }) =>
+      Array.from(body.matchAll(/(?:src|href)="(\/[^"]*)"|from "\.(\/\w+\.js)"/g), ([, one, other]) => (one ?? other)!)
+    ).flat()
+
+    assert.sameMembers(Array.from(new Set(asked)), ["/Main.js", "/Style.css", "/Live.js", "/Stats.js", "/Waterfall.js"])
+    assert.includeMembers(Array.from<string>(assets.keys()), asked)
+  })
+})
+
+describe("a report", () => {
+  const text = Page.report([receipt([source("</script><b>", 1)])], `<i>"&`)
+  const parts = (tag: string) =>
+    Array.from(text.matchAll(new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`, "g")), ([, inner]) => inner!)
+
+  it("runs its own script and style alone, and asks nobody", () => {
+    const [, policy] = /http-equiv="content-security-policy" content="([^"]*)"/.exec(text)!
+    const hash = (inner: string) => `'sha256-${createHash("sha256").update(inner).digest("base64")}'`
+    const { "connect-src": connect, "script-src": script, "style-src": style } = policyOf(policy!)
+
+    assert.deepStrictEqual([connect, script, style], ["'none'", hash(parts("script")[1]!), hash(parts("style")[0]!)])
+    assert.notMatch(parts("script")[1]!, /^(?:import|export) /m)
+    assert.doesNotThrow(() => new Script(parts("script")[1]!))
+  })
+
+  it("carries its receipts as data that ends no script, and its title as text", () => {
+    assert.strictEqual(parts("script").length, 2)
+    assert.strictEqual(JSON.parse(parts("script")[0]!)[0].sources[0].name, "</script><b>")
+    assert.strictEqual(parts("title")[0], "&lt;i&gt;&quot;&amp;")
+  })
+})
