@@ -161,9 +161,11 @@ export type Refusal = SourceTimedOut | Breaker.BreakerOpen | Bulkhead.BulkheadFu
  * @since 0.1.0
  * @category guards
  */
-export function standard<E = never>(options: StandardOptions<E> & Unshared): Standard<E>
-export function standard<A, E2, E = never>(options: SharedOptions<A, E2, E>): Shared<A, E2, E>
-export function standard<A, E2, E>(
+export const standard = stack
+
+function stack<E = never>(options: StandardOptions<E> & Unshared): Standard<E>
+function stack<A, E2, E = never>(options: SharedOptions<A, E2, E>): Shared<A, E2, E>
+function stack<A, E2, E>(
   options: (StandardOptions<E> & Unshared) | SharedOptions<A, E2, E>
 ): Standard<E> | Shared<A, E2, E> {
   const { cache, flights } = options

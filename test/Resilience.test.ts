@@ -177,6 +177,45 @@ describe("Resilience.standard", () => {
     })
   )
 
+  onMachine(
+    "has the breaker inside the rate limit: a call that waits for its turn is refused when the breaker opens",
+    Effect.gen(function* () {
+      const guarded = Resilience.standard({
+        name: "orders",
+        retry: Retry.none,
+        hedge: Hedge.none,
+        rateLimit: { rule: RateLimit.tokenBucket({ limit: 10, burst: 1 }) },
+        breaker: { trip: Breaker.consecutive(1), openFor: 1_000 }
+      })
+      const call = inTurn<string, SourceUnavailable>(fails(unavailable(), { after: 50 }), succeeds("second"))
+      const [first, second] = yield* Gather.collect([guarded(call), guarded(call)])
+
+      assert.deepInclude(first, { _tag: "Failed" })
+      assert.deepInclude(second._tag === "Failed" && second.error, { _tag: "BreakerOpen" })
+      assert.deepStrictEqual(call.asked, [0])
+    })
+  )
+
+  onMachine(
+    "has the gate of the breaker inside the hedge: a second call that would be refused does not wait for a place first",
+    Effect.gen(function* () {
+      const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 1_000 })
+      const hedge = Hedge.after(10)
+      const guarded = Resilience.standard({ name: "orders", hedge, breaker, bulkhead: { limit: 1 } })
+      yield* Effect.fork(Effect.exit(Breaker.with(breaker)(fails(unavailable(), { after: 5 }))))
+      const guards = yield* guardsOf(guarded(succeeds("slow", { after: 50 })))
+
+      assert.deepStrictEqual(
+        guards?.attempts.map(({ kind, end, outcome }) => [kind, end, outcome]),
+        [
+          ["first", 50, "succeeded"],
+          ["hedge", 10, "failed"]
+        ]
+      )
+      assert.deepInclude(guards, { queued: 0, refused: "breaker" })
+    })
+  )
+
   it("refuses options that cannot be meant by their name", () => {
     refuses({
       "Retry.make attempts": () => Resilience.standard({ name: "orders", retry: { attempts: -1 } }),
@@ -223,7 +262,7 @@ describe("Resilience.standard with answers that are shared", () => {
       }
 
       assert.deepStrictEqual(seen, [
-        [0, null, null],
+        [undefined, undefined, undefined],
         [0, "cache", null],
         [0, "stale", null],
         [0, "stale", "breaker"],
@@ -243,16 +282,35 @@ describe("Resilience.standard with answers that are shared", () => {
         retry: { delay: 0 },
         hedge: Hedge.after(10),
         bulkhead: { limit: 2 },
-        rateLimit: { rule: RateLimit.tokenBucket({ limit: 10, burst: 2 }) }
+        rateLimit: { rule: RateLimit.tokenBucket({ limit: 10, burst: 2 }) },
+        timeLimit: 50
       })
       const call = inTurn<string, SourceUnavailable>(hangs(), fails(unavailable(), { after: 5 }), succeeds("fine"))
-      const shown = yield* Effect.all([guardsOf(call.pipe(shared(key))), guardsOf(call.pipe(shared(key)))], {
-        concurrency: 2
-      })
-      const again = yield* guardsOf(call.pipe(shared(key)))
+      const shown = guardsOf(call.pipe(shared(key)))
+      const [first, second] = yield* Effect.all([shown, shown], { concurrency: 2 })
+      const third = yield* shown
 
-      assert.deepStrictEqual(shown, [])
-      assert.deepStrictEqual(again, undefined)
+      assert.deepStrictEqual(first, {
+        calls: 4,
+        attempts: [
+          { kind: "first", start: 0, end: 50, outcome: "failed" },
+          { kind: "hedge", start: 10, end: 15, outcome: "failed" },
+          // There was no turn for it before 100, nor one for a second call beside it.
+          { kind: "retry", start: 50, end: 100, outcome: "succeeded" },
+          { kind: "hedge", start: 60, end: 100, outcome: "cancelled" }
+        ],
+        queued: 50 + 40,
+        served: null,
+        refused: null
+      })
+      const none = { calls: 0, attempts: [], queued: 0, refused: null }
+      assert.deepStrictEqual(
+        [second, third],
+        [
+          { ...none, served: "flight" },
+          { ...none, served: "cache" }
+        ]
+      )
     })
   )
 
@@ -379,6 +437,37 @@ describe("on every schedule of two sources nothing is left behind by", () => {
             name: "a place is free, unless the probe failed",
             check: ({ exit }) =>
               exit._tag === "Some" && Exit.isSuccess(exit.value) && exit.value.value ? undefined : "none is"
+          }
+        ]
+      })
+
+      assert.deepStrictEqual(report, all)
+    })
+  )
+
+  it.effect("the standard guards around a call that two share", () =>
+    Effect.gen(function* () {
+      let left = (): ReadonlyArray<number> => []
+      const program = ({ a, b }: Two) =>
+        Effect.suspend(() => {
+          const bulkhead = Bulkhead.make({ limit: 1 })
+          const rateLimit = RateLimit.make({ rule: RateLimit.tokenBucket({ limit: 200, burst: 1 }) })
+          const flights = SingleFlight.make<"a" | "b", Failure>()
+          const hedge = Hedge.after(10)
+          const shared = Resilience.standard({ name: "explored", flights, hedge, bulkhead, rateLimit, timeLimit: 15 })
+          left = () =>
+            [bulkhead.inFlight, bulkhead.waiting, rateLimit.waiting(), flights.inFlight].map((held) =>
+              Effect.runSync(held)
+            )
+          const gather = Gather.failFast({ first: shared(key)(a), second: shared(key)(b) }, { deadline: 20 })
+          return Effect.exit(Effect.withRandom(gather, Random.fixed([0.5])))
+        })
+      const report = yield* Testkit.explore(program, {
+        sources,
+        invariants: [
+          {
+            name: "no place, no turn and no flight is held",
+            check: () => (left().every((held) => held === 0) ? undefined : left().join())
           }
         ]
       })

@@ -12,7 +12,7 @@ const storming = async (guards: string) => {
   const program = fileURLToPath(new URL("Storming.ts", import.meta.url))
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--max-semi-space-size=64", "--import", "tsx", program, guards],
+    ["--max-semi-space-size=256", "--import", "tsx", program, guards],
     { maxBuffer: 1e8 }
   )
   const seconds = JSON.parse(stdout) as ReadonlyArray<Second> // It is the program beside this file.

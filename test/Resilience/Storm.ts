@@ -1,6 +1,7 @@
 /** A storm: a source with a scripted outage and overload, and a thousand callers a second for ten virtual minutes. */
-import { Clock, Duration, Effect, FiberRef, HashSet, Random, type Scheduler } from "effect"
-import { timeLimit } from "../../src/Resilience.ts"
+import { Clock, Duration, Effect, type Fiber, FiberId, FiberRef, HashSet, Random, type Scheduler } from "effect"
+import * as Deadline from "../../src/Deadline.ts"
+import { SourceTimedOut } from "../../src/Outcome.ts"
 import { SourceUnavailable } from "../../src/Source.ts"
 import * as Machine from "../../src/Testkit/Machine.ts"
 
@@ -17,6 +18,14 @@ export interface Second {
   load: number
 }
 
+/** What those who ask do about it. */
+export interface Callers {
+  /** After how many milliseconds their client gives up one call; `Infinity` where a guard does that. */
+  readonly hangUp: number
+  readonly guard: <E>(call: Effect.Effect<void, E>) => Effect.Effect<void, unknown>
+}
+
+const hungUp = new SourceTimedOut({ source: "stormy", limit: 300 })
 const refused = new SourceUnavailable({ source: "stormy", reason: "it refuses" })
 
 /**
@@ -24,9 +33,13 @@ const refused = new SourceUnavailable({ source: "stormy", reason: "it refuses" }
  * it has taken in, also when the caller has long gone: that is how an overload outlives its cause. With more than 5,000 in
  * its queue it refuses.
  */
-const makeSource = (capacity: Capacity, seconds: ReadonlyArray<Second>) => {
+const makeSource = (
+  capacity: Capacity,
+  seconds: ReadonlyArray<Second>,
+  hangUp: number
+): Effect.Effect<void, SourceTimedOut | SourceUnavailable> => {
   let free = 0
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  return Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<void, SourceTimedOut | SourceUnavailable> => {
     const second = Math.min(seconds.length - 1, Math.floor(now / 1_000))
     seconds[second]!.load += 1
     const rate = capacity(second)
@@ -34,26 +47,30 @@ const makeSource = (capacity: Capacity, seconds: ReadonlyArray<Second>) => {
     const turn = Math.max(now, free)
     if ((turn - now) * rate > 5_000 * 1_000) return Effect.delay(Effect.fail(refused), 5)
     free = turn + 1_000 / rate
-    return Effect.sleep(turn - now + 20)
+    const answer = turn - now + 20
+    return answer > hangUp ? Effect.delay(Effect.fail(hungUp), hangUp) : Effect.sleep(answer)
   })
 }
 
-/**
- * Runs the storm, and says what happened in each of its seconds. Callers have the patience of one second.
- */
+/** Runs the storm, and says what happened in each of its seconds. Callers have the patience of one second, then they go. */
 export const storm = (
   capacity: Capacity,
   options: { readonly seconds: number; readonly callers: number },
-  guard: <E>(call: Effect.Effect<void, E>) => Effect.Effect<void, unknown>
+  { guard, hangUp }: Callers
 ): ReadonlyArray<Second> => {
   const seconds = Array.from({ length: options.seconds }, (): Second => ({ callers: 0, answered: 0, load: 0 }))
-  const guarded = timeLimit(guard(makeSource(capacity, seconds)), "1 second")
+  const guarded = Deadline.within("1 second")(guard(makeSource(capacity, seconds, hangUp)))
   const caller = (second: Second) =>
     Effect.matchCause(guarded, { onSuccess: () => void (second.answered += 1), onFailure: () => {} })
   const program = Effect.gen(function* () {
+    /** Those who came in each hundredth of the last second. */
+    const waiting: Array<Array<Fiber.RuntimeFiber<void>>> = []
     for (const second of seconds) {
       for (let tick = 0; tick < 100; tick++) {
-        for (let n = 0; n < options.callers / 100; n++) yield* Effect.forkDaemon(caller(second))
+        if (waiting.length === 100) waiting.shift()!.forEach(goAway)
+        const came: Array<Fiber.RuntimeFiber<void>> = []
+        for (let n = 0; n < options.callers / 100; n++) came.push(yield* Effect.forkDaemon(caller(second)))
+        waiting.push(came)
         second.callers += options.callers / 100
         yield* Effect.sleep(10)
       }
@@ -66,6 +83,10 @@ export const storm = (
   Error.stackTraceLimit = stackTraceLimit
   if (exit._tag === "None" || exit.value._tag === "Failure") throw new Error("the storm did not end")
   return seconds
+}
+
+const goAway = (caller: Fiber.RuntimeFiber<void>) => {
+  if (caller.unsafePoll() === null) caller.unsafeInterruptAsFork(FiberId.none)
 }
 
 /**
