@@ -95,10 +95,11 @@ describe("Permits, whatever happens", () => {
     }
     cpu(3_000)
     const few = Math.min(cpu(3_000), cpu(3_000), cpu(3_000))
-    const many = cpu(30_000)
+    const many = Math.min(cpu(30_000), cpu(30_000), cpu(30_000))
 
-    // Ten times the waiters: ten times the cost where it is linear, a hundred times where it is quadratic.
-    assert.isBelow(many / few, 30)
+    // Ten times the waiters: ten times the cost where it is linear, a hundred times where it is quadratic. What other
+    // files have left in the heap is collected meanwhile, which has cost as much again.
+    assert.isBelow(many / few, 50)
   }, 60_000)
 })
 
