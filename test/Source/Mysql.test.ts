@@ -191,7 +191,7 @@ Servers.suite("mariadb", "Mysql", () => {
     Effect.gen(function* () {
       const server = yield* Servers.mariadb()
       const watch = yield* adapter.watch(server)
-      const sql = yield* Mysql.make({ url: server.url, maxConnections: 1, maxBytes: 2_000_000 })
+      const sql = yield* Mysql.make({ url: server.url, maxConnections: 1, maxBytes: 2_000_000, grace: "20 seconds" })
       const rows = (to: number) =>
         sql<{ seq: number; text: string }>`
         SELECT seq, REPEAT('x', 1000) AS text FROM ${sql(`seq_1_to_${to}`)} WHERE seq > ${0}`.stream

@@ -64,10 +64,11 @@ export const faults = <R>(test: Test, adapter: Adapter<R>, maxConnections: numbe
       const settled = Effect.zipWith(watch.busy, refused, (busy, refused) => busy + refused)
       yield* until("calls, running or refused", settled, maxConnections + 1)
       assert.isAbove(yield* refused, 0)
+      // Who was refused may have met one of those that were on their way out, and left room.
+      const another = Effect.scoped(Effect.flatMap(build(adapter, url), ({ run }) => ask(run(quick))))
+      while ((yield* another).outcome._tag === "Succeeded") held.push(yield* hold)
       const { run } = yield* build(adapter, url)
 
-      // Who was refused may have met one of those that were on their way out, and left room.
-      while ((yield* ask(run(quick))).outcome._tag === "Succeeded") held.push(yield* hold)
       yield* failed(run(quick), "SourceUnavailable")
 
       yield* Fiber.interruptAll(held)
