@@ -82,8 +82,8 @@ export const make = (given: Partial<Behaviour> = {}) => {
         if (running !== undefined && running.dying < Infinity)
           yield* Effect.forkDaemon(
             Effect.map(Effect.sleep(running.dying), () => {
-              // A server cancels what runs when it looks, whatever it was meant for.
-              connection.running?.stop(Faults.unavailable("cancelled"))
+              // What runs when the cancel arrives is hit, whatever it was meant for; once it has ended, nothing else is.
+              if (connection.running === running) running.stop(Faults.unavailable("cancelled"))
             })
           )
         yield* Effect.sleep(over)
