@@ -82,7 +82,9 @@ describe("the package", () => {
 
   it("holds what each source file was built to, the sources that the maps name, and nothing else", async () => {
     const paths = packed.files.map(({ path }) => path)
-    const sources = (await readdir(join(root, "src"), { recursive: true })).filter((path) => path.endsWith(".ts"))
+    const files = await readdir(join(root, "src"), { recursive: true })
+    const sources = files.filter((path) => path.endsWith(".ts"))
+    const assets = files.filter((path) => /\.(?:js|css)$/.test(path))
     const built = sources.flatMap((path) => {
       const base = path.replace(/\.ts$/, "")
       return [".js", ".js.map", ".d.ts", ".d.ts.map"].map((ending) => `dist/${base}${ending}`)
@@ -93,7 +95,7 @@ describe("the package", () => {
       "LICENSE",
       "README.md",
       "package.json",
-      ...sources.map((path) => `src/${path}`),
+      ...[...sources, ...assets].map((path) => `src/${path}`),
       ...built
     ])
     assert.deepStrictEqual((JSON.parse(map) as { sources: unknown }).sources, ["../../src/Gather/Run.ts"])
@@ -105,11 +107,10 @@ describe("the package", () => {
     assert.strictEqual(lines.at(-1), `["Alice","None",{"profile":"Alice"},"no"]`)
   }, 60_000)
 
-  it("brings the command muster", async () => {
-    assert.strictEqual(await run(folder, join(folder, "node_modules/.bin/muster")), "User: Alice | Orders: 5\n")
-    assert.strictEqual(
-      (await run(folder, join(folder, "node_modules/.bin/muster"), "--version")).trim(),
-      packed.version
-    )
+  it("brings the command muster, and the files of its page", async () => {
+    const muster = (...args: ReadonlyArray<string>) => run(folder, join(folder, "node_modules/.bin/muster"), ...args)
+    assert.strictEqual(await muster("--record", "receipts.ndjson"), "User: Alice | Orders: 5\n")
+    assert.strictEqual((await muster("--version")).trim(), packed.version)
+    assert.match(await muster("view", "receipts.ndjson"), /^<!doctype html>[^]*dashboard[^]*<\/html>\n\n$/)
   }, 60_000)
 })
