@@ -40,7 +40,7 @@ describe("the README", () => {
     return promisify(execFile)(process.execPath, args, { cwd: folder, env: { ...env, NO_COLOR: "1" } })
   }
 
-  /** What a command said and how it ended: in this process, since `main.test.ts` runs the same in one of its own. */
+  /** What a command said and how it ended: in this process, since `main.proof.ts` runs the same in one of its own. */
   const said = new Map<string, Effect.Effect.Success<ReturnType<typeof typed>>>()
   const command = (line: string) =>
     typed(Array.from(line.matchAll(/"([^"]*)"|(\S+)/g), ([, quoted, word]) => quoted ?? word!))

@@ -9,6 +9,7 @@ const timed = [
   "test/Gather/Leaks.proof.ts",
   "test/Resilience/{Bulkhead,RateLimit}.proof.ts",
   "test/Server/Load.proof.ts",
+  "test/main.proof.ts",
   "test/Source/*.proof.ts"
 ]
 
