@@ -13,7 +13,7 @@ interface Printed {
 
 const parsed = (line: string | undefined) => JSON.parse(line ?? "null") as Printed
 
-describe("muster search", () => {
+describe.concurrent("muster search", () => {
   it.live(
     "without a URL asks stores of the demo, and needs no server",
     () =>
