@@ -14,8 +14,8 @@ export default defineConfig({
     isolate: false,
     // They wait for servers and processes half of the time. As few as many: a worker that idles and is stopped twice ends
     // the run with "Terminating worker thread" (tinypool 1).
-    minWorkers: 3,
-    maxWorkers: 3,
+    minWorkers: 4,
+    maxWorkers: 4,
     // Less to collect: a tenth of their time.
     poolOptions: { forks: { execArgv: ["--max-semi-space-size=64"] } },
     // Nothing waits for so long, but a busy machine may.

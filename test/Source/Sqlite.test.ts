@@ -279,12 +279,14 @@ describe("Sqlite", () => {
     Effect.gen(function* () {
       const filename = yield* file
       const [writer, other] = [yield* shop({ filename }), yield* shop({ filename, busyTimeout: 200 })]
-      const release = yield* Effect.makeLatch()
+      const [written, release] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]
       const insert = other`INSERT INTO sold (name) VALUES ('b')`
       const holding = yield* Effect.fork(
-        writer.withTransaction(Effect.zipRight(writer`INSERT INTO sold (name) VALUES ('a')`, release.await))
+        writer.withTransaction(
+          Effect.zipRight(Effect.zipRight(writer`INSERT INTO sold (name) VALUES ('a')`, written.open), release.await)
+        )
       )
-      while ((yield* Effect.exit(Effect.timeout(insert, 20)))._tag === "Success") yield* other`DELETE FROM sold`
+      yield* written.await
 
       // Until its own limit, until the deadline, until it is interrupted.
       const start = performance.now()
