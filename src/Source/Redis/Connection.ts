@@ -179,5 +179,7 @@ const always: RedisOptions = {
   disableClientInfo: true,
   showFriendlyErrorStack: false,
   stringNumbers: true,
-  connectTimeout: 0
+  connectTimeout: 0,
+  // The timer stays when the stream had closed by itself before, and keeps a program alive: 2 seconds by default.
+  disconnectTimeout: 1_000
 }
