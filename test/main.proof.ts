@@ -30,7 +30,7 @@ const muster = (
 ) =>
   Effect.async<Ended>((resume) => {
     const { LOG_LEVEL: _, NO_COLOR: __, ...inherited } = process.env
-    const child = spawn(process.execPath, ["--import", "tsx/esm", "src/main.ts", ...args], {
+    const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
       cwd: root,
       env: { ...inherited, ...env },
       stdio: ["ignore", "pipe", "pipe"]
@@ -80,10 +80,10 @@ describe.concurrent("the process", () => {
   const timeout = 60_000
 
   it.live(
-    "prints the answer and nothing else on stdout, log lines as JSON on stderr, and exits with 0",
+    "prints the answer and nothing else on stdout, log lines as JSON on stderr, and exits with 0; the driver is loaded",
     () =>
       Effect.gen(function* () {
-        const { code, err, lines, out } = yield* muster([])
+        const { code, drivers, err, lines, out } = yield* watchingDrivers([])
 
         assert.strictEqual(out, "User: Alice | Orders: 5\n")
         assert.strictEqual(code, 0)
@@ -92,6 +92,7 @@ describe.concurrent("the process", () => {
           ["dashboard succeeded"]
         )
         assert.strictEqual(err.trim().split("\n").length, 1)
+        assert.isAbove(drivers.length, 1)
       }),
     timeout
   )

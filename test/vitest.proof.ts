@@ -7,6 +7,7 @@ import config from "./vitest.config.ts"
 /** They measure times, which another file beside them would spoil: they run one after the other, after the rest. */
 const timed = [
   "test/Gather/Leaks.proof.ts",
+  "test/Permits/Laws.proof.ts",
   "test/Resilience/{Bulkhead,RateLimit}.proof.ts",
   "test/Server/Load.proof.ts",
   "test/main.proof.ts",

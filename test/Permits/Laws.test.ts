@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Scheduler } from "effect"
+import { Effect } from "effect"
 import * as fc from "fast-check"
-import * as Permits from "../../src/Permits.ts"
 import { exitOf, finish, interrupt, isHolding, stage, type Task } from "./Stage.ts"
 import { TornScheduler } from "../TornScheduler.ts"
 
@@ -79,28 +78,6 @@ describe("Permits, whatever happens", () => {
       { numRuns: 300 }
     )
   })
-
-  it("costs the same for each waiter, however many wait", () => {
-    const cpu = (waiters: number) => {
-      const permits = Permits.make(10)
-      const scheduler = new Scheduler.ControlledScheduler()
-      const work = permits.with()(Effect.yieldNow())
-      const before = process.cpuUsage()
-      for (let index = 0; index < waiters; index++) Effect.runFork(work, { scheduler })
-      assert.strictEqual(permits.waiting(), waiters - 10)
-      while (scheduler.tasks.buckets.length > 0) scheduler.step()
-      assert.strictEqual(permits.free(), 10)
-      const { system, user } = process.cpuUsage(before)
-      return user + system
-    }
-    cpu(3_000)
-    const few = Math.min(cpu(3_000), cpu(3_000), cpu(3_000))
-    const many = Math.min(cpu(30_000), cpu(30_000), cpu(30_000))
-
-    // Ten times the waiters: ten times the cost where it is linear, a hundred times where it is quadratic. What other
-    // files have left in the heap is collected meanwhile, which has cost as much again.
-    assert.isBelow(many / few, 50)
-  }, 60_000)
 })
 
 /** What permits are: names in a queue. */

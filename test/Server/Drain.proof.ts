@@ -35,7 +35,7 @@ const served = (...flags: ReadonlyArray<string>) =>
     let code: number | string | null = null
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx/esm", main, ...args], { stdio: ["ignore", "ignore", "pipe"] })
+        spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "ignore", "pipe"] })
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )

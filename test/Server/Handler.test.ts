@@ -91,8 +91,7 @@ describe("a client that goes away", () => {
         const endpoint = dashboard(() => Effect.as(json(one.url), ""), json(two.url))
         const { log, url } = yield* serve([endpoint])
         const delays: Array<number> = []
-        // The first ones run code that is not compiled yet, and a machine that is busy with something else is late.
-        for (let round = 0; round < 5 || (round < 30 && Math.min(...delays.slice(1)) > 50); round++) {
+        for (let round = 0; round < 5; round++) {
           const { socket } = yield* wire(url, get("/dashboard?id=1", `accept: ${accept}`))
           yield* until("both are asked", () => one.requests.length + two.requests.length === 2 * (round + 1))
           const gone = performance.now()
@@ -101,8 +100,9 @@ describe("a client that goes away", () => {
           delays.push(Math.max(one.closes.at(-1)!, two.closes.at(-1)!) - gone)
         }
 
+        // The first ones run code that is not compiled yet, and the machine may be busy.
         assert(Math.min(...delays.slice(1)) <= 50 && Math.max(...delays) < 1_000, `${delays}`)
-        yield* until("all is logged", () => log.length === delays.length)
+        yield* until("all is logged", () => log.length === 5)
         assert.deepStrictEqual(new Set(log.map(({ annotations }) => annotations["status"])), new Set([499]))
       })
     )

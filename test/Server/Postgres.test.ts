@@ -60,8 +60,7 @@ Servers.suite("postgres", "a server over Postgres", () => {
       Effect.gen(function* () {
         const { runs, service, url } = yield* served
         const delays: Array<number> = []
-        // The first ones run code that is not compiled yet, and a machine that is busy with something else is late.
-        for (let round = 1; round <= 30 && !(Math.min(...delays.slice(1)) <= 50); round++) {
+        for (let round = 1; round <= 5; round++) {
           const { socket } = yield* wire(url, get(`/report?tag=round${round}`))
           yield* runs(2)
           yield* until("the service is asked", () => service.requests.length === round)
@@ -73,6 +72,7 @@ Servers.suite("postgres", "a server over Postgres", () => {
           delays.push(Math.max(idle, service.closes.at(-1)!) - gone)
         }
 
+        // The first ones run code that is not compiled yet, and the machine may be busy.
         assert(Math.min(...delays.slice(1)) <= 50 && Math.max(...delays) < 5_000, `${delays}`)
       }),
     60_000

@@ -33,7 +33,7 @@ export const leavesNoSocket = <A, E>(
       Effect.sync(() => sockets(ports)),
       0
     )
-    assert.isBelow(elapsed, 1_900)
+    assert.isBelow(elapsed, 1_500)
     return value
   })
 
@@ -43,6 +43,6 @@ export const leavesNothing: typeof leavesNoSocket = (ports, scoped) =>
     const before = timers()
     const value = yield* leavesNoSocket(ports, scoped)
     const left = Effect.sync(() => Math.max(0, timers() - before))
-    assert.isBelow(yield* until("timers", left, 0), 1_900)
+    assert.isBelow(yield* until("timers", left, 0), 1_500)
     return value
   })

@@ -22,10 +22,11 @@ export const suite = <R>(adapter: Adapter<R>, form: keyof typeof forms): void =>
     const runtime = ManagedRuntime.make(Layer.scoped(Server, makeServer(adapter)({ maxConnections })))
     beforeAll(() => runtime.runPromise(Effect.void), 60_000)
     afterAll(() => runtime.dispose(), 60_000)
-    const test: Test = (title, body) =>
-      it.scopedLive(title, () => Effect.provide(body(), runtime), 60_000 + much.cancels * 300)
+    const test: Test = (title, body, timeout = 60_000) =>
+      it.scopedLive(title, () => Effect.provide(body(), runtime), timeout)
+    const cancel: Test = (title, body) => test(title, body, 30_000 + much.cancels * 300)
 
-    cancels(test, adapter, much)
+    cancels(cancel, adapter, much)
     answers(test, adapter)
     if (adapter.isEmbedded) return
     networks(test, adapter, much)

@@ -1,5 +1,4 @@
 import { onTheMachine, underTestClock } from "./explored.ts"
 
-// In three settings: more than 1,000 for each policy.
-onTheMachine(340)
-underTestClock(2)
+onTheMachine(1_000)
+underTestClock(3)

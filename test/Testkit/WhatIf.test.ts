@@ -44,7 +44,7 @@ const inside = ({ high, low, share }: { low: number; high: number; share: number
 describe("what if", { timeout: 30_000 }, () => {
   it("gives the chance of two exponential sources meeting a shorter deadline, within its own error", () => {
     const uniform = random(11)
-    const seen = record(1_000, undefined, () => ({
+    const seen = record(3_000, undefined, () => ({
       a: { after: exponential(uniform, 100), ok: true },
       b: { after: exponential(uniform, 50), ok: true }
     }))
@@ -62,7 +62,7 @@ describe("what if", { timeout: 30_000 }, () => {
   it("is not misled by calls that were cut off because another failed first", () => {
     const uniform = random(12)
     // a fails half the time, after 30 ms on average, and cuts b off: of b only the fast calls end.
-    const seen = record(1_000, undefined, () => ({
+    const seen = record(3_000, undefined, () => ({
       a: { after: exponential(uniform, 30), ok: uniform() < 0.5 },
       b: { after: exponential(uniform, 60), ok: true }
     }))
@@ -87,7 +87,7 @@ describe("what if", { timeout: 30_000 }, () => {
   it("gives the gain and the price of a hedge", () => {
     const uniform = random(14)
     // 2 % of the calls are slow by 100x: hedged after 20 ms, an answer is late only when both calls are slow.
-    const seen = record(2_000, undefined, () => ({ a: { after: uniform() < 0.02 ? 1_000 : 10, ok: true } }))
+    const seen = record(4_000, undefined, () => ({ a: { after: uniform() < 0.02 ? 1_000 : 10, ok: true } }))
 
     const plain = seen.estimate({ deadline: 100 })
     const hedged = seen.estimate({ deadline: 100, hedges: { a: 20 } })

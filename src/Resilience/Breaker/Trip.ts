@@ -78,7 +78,7 @@ export const rate = (options: RateOptions = {}): Trip => {
       succeeded: (now) => calls.add(0, now),
       failed: (now) => {
         calls.add(1, now)
-        const [good, bad] = calls.totals(now) as unknown as readonly [number, number] // It has two counters.
+        const [good = 0, bad = 0] = calls.totals(now)
         const all = good + bad
         return all >= minimum && bad >= all * threshold ? `${bad} of the last ${all} calls failed` : undefined
       }

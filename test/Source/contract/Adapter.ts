@@ -70,7 +70,11 @@ export interface Adapter<R> {
 export class Server extends Context.Tag("test/Source/contract/Server")<Server, Servers.Private>() {}
 
 /** Defines a test of the suite, which has its server and a scope of its own. */
-export type Test = (title: string, body: () => Effect.Effect<void, unknown, Server | Scope.Scope>) => void
+export type Test = (
+  title: string,
+  body: () => Effect.Effect<void, unknown, Server | Scope.Scope>,
+  timeout?: number
+) => void
 
 /** How much is done, and how strict the times are. */
 export interface Form {

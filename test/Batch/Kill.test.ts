@@ -1,0 +1,3 @@
+import { killSuite } from "./Kill.ts"
+
+killSuite(1, 1)
