@@ -20,6 +20,8 @@ interface Line {
   readonly pid: number
 }
 
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
 const linesOf = (log: string): ReadonlyArray<Line> =>
   (existsSync(log) ? readFileSync(log, "utf8") : "")
     .split("\n")
@@ -41,19 +43,33 @@ const recorded = (filename: string) =>
 /** Those that still run, for a trial that fails half-way. */
 const started = new Set<ChildProcess>()
 
-const start = (...args: ReadonlyArray<string>): ChildProcess & { readonly output: () => string } => {
-  const child = spawn(process.execPath, ["--import", "tsx", worker, ...args], { stdio: ["ignore", "pipe", "inherit"] })
-  started.add(child)
-  child.once("close", () => started.delete(child))
-  let output = ""
-  child.stdout.on("data", (data) => (output += data))
-  return Object.assign(child, { output: () => output })
+/** A process of the batch. `closed` is known from its start: one that ended by itself closes before anybody waits. */
+interface Worker {
+  readonly child: ChildProcess
+  readonly closed: Promise<void>
+  readonly output: () => string
 }
 
-const ended = (child: ChildProcess) => new Promise((resolve) => child.once("close", resolve))
-const killAfter = async (child: ChildProcess, millis: number) => {
-  const closed = ended(child)
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, millis))])
+const start = (...args: ReadonlyArray<string>): Worker => {
+  const child = spawn(process.execPath, ["--import", "tsx", worker, ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  started.add(child)
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve())).then(() => {
+    started.delete(child)
+  })
+  let output = ""
+  child.stdout.on("data", (data) => (output += data))
+  return { child, closed, output: () => output }
+}
+
+/** Waits until the log has `lines` lines, or the process has ended. */
+const reached = async (log: string, lines: number, { child }: Worker) => {
+  for (const until = Date.now() + 20_000; linesOf(log).length < lines && child.exitCode === null;) {
+    assert.isBelow(Date.now(), until, `the log did not come to ${lines} lines within 20 seconds`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const kill = async ({ child, closed }: Worker) => {
   child.kill("SIGKILL")
   await closed
   return Date.now()
@@ -65,27 +81,28 @@ const trial = async (kills: number) => {
   const [ledger, log] = [join(folder, "ledger.db"), join(folder, "log.txt")]
   const again: Array<number> = []
   try {
-    for (let kill = 0; kill < kills; kill++) {
-      // A process takes about a second to start, and all items together about half of one.
-      const killedAt = await killAfter(start(ledger, log, String(count), "40"), 700 + Math.random() * 900)
+    for (let n = 0; n < kills; n++) {
+      // By lines rather than by time: a process starts in 0.5 to 1.5 s, and has done all items half a second later.
+      const first = start(ledger, log, String(count), "40")
+      await reached(log, linesOf(log).length + 1 + Math.floor(Math.random() * 150), first)
+      await pause(Math.random() * 20)
+      const killedAt = await kill(first)
       const done = await Effect.runPromise(recorded(ledger))
-      const before = linesOf(log).length
+      const before = linesOf(log)
 
       const next = start(ledger, log, String(count), "40")
-      for (const until = Date.now() + 20_000; linesOf(log).length === before && next.exitCode === null;) {
-        assert.isBelow(Date.now(), until, "nothing began within 20 seconds")
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      const first = linesOf(log)[before]
-      if (first !== undefined) again.push(first.at - killedAt)
-      await killAfter(next, Math.random() * 300)
+      await reached(log, before.length + 1, next)
+      const line = linesOf(log)[before.length]
+      if (line !== undefined) again.push(line.at - killedAt)
+      await pause(Math.random() * 300)
+      await kill(next)
       const repeated = linesOf(log)
-        .slice(before)
+        .slice(before.length)
         .filter(({ id, what }) => what === "begin" && done.has(id))
       assert.deepStrictEqual(repeated, [], "what was recorded runs again")
     }
     const last = start(ledger, log, String(count), "40")
-    await ended(last)
+    await last.closed
     // The cast: it is what the worker prints.
     return {
       manifest: JSON.parse(last.output()) as Manifest,
