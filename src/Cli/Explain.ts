@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Args, Command, HelpDoc } from "@effect/cli"
+import { Command, HelpDoc } from "@effect/cli"
 import { Effect, Option } from "effect"
 import * as Options from "../Options.ts"
 import type { Observations } from "../Testkit/WhatIf.ts"
@@ -14,6 +14,7 @@ import * as Settings from "./Explain/Settings.ts"
 import * as Table from "./Explain/Table.ts"
 import { badInput, type Failed } from "./Failed.ts"
 import * as Flags from "./Flags.ts"
+import * as Recorded from "./Recorded.ts"
 import { printable, Screen } from "./Screen.ts"
 
 const defaultWanted = 0.99
@@ -55,13 +56,11 @@ export const flags = {
     expected: "a name",
     parse: (text) => text
   }),
-  skipBad: Flags.given("skip-bad", "counts the lines that are no receipts, and goes on without them"),
+  skipBad: Recorded.skipBad,
   json: Flags.given("json", "prints the same as one line of JSON; times in milliseconds")
 }
 
-const args = { file: Args.text({ name: "file" }).pipe(Args.withDescription(`receipts, one a line; "-" is stdin`)) }
-
-type Given = Command.Command.ParseConfig<typeof flags & typeof args>
+type Given = Command.Command.ParseConfig<typeof flags & typeof Recorded.args>
 
 /**
  * `muster explain FILE`. Prints what to expect of each setting.
@@ -69,7 +68,7 @@ type Given = Command.Command.ParseConfig<typeof flags & typeof args>
  * @since 0.1.0
  * @category commands
  */
-export const command = Command.make("explain", { ...flags, ...args }, (given) => run(given)).pipe(
+export const command = Command.make("explain", { ...flags, ...Recorded.args }, (given) => run(given)).pipe(
   Command.withDescription(
     HelpDoc.blocks(
       [

@@ -3,12 +3,32 @@
  *
  * @since 0.1.0
  */
+import { Args } from "@effect/cli"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Effect, Stream } from "effect"
 import { createReadStream } from "node:fs"
 import * as Recording from "../Receipt/Recording.ts"
 import { badInput, type Failed } from "./Failed.ts"
 import { why } from "./FileTrouble.ts"
+import * as Flags from "./Flags.ts"
+
+/**
+ * The recording that a command reads.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const args = {
+  file: Args.text({ name: "file" }).pipe(Args.withDescription(`receipts, one a line; "-" is stdin`))
+}
+
+/**
+ * Whether to pass over what is no receipt.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const skipBad = Flags.given("skip-bad", "counts the lines that are no receipts, and goes on without them")
 
 const longestLine = 32 * 1024 * 1024
 

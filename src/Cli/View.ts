@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Args, Command, HelpDoc } from "@effect/cli"
+import { Command, HelpDoc } from "@effect/cli"
 import { Effect, Option, Stream } from "effect"
 import { rename, rm, writeFile } from "node:fs/promises"
 import * as Page from "../Page.ts"
@@ -30,12 +30,10 @@ export const flags = {
     expected: "the name of a file",
     parse: (text) => (text === "" ? undefined : text)
   }),
-  skipBad: Flags.given("skip-bad", "counts the lines that are no receipts, and goes on without them")
+  skipBad: Recorded.skipBad
 }
 
-const args = { file: Args.text({ name: "file" }).pipe(Args.withDescription(`receipts, one a line; "-" is stdin`)) }
-
-type Given = Command.Command.ParseConfig<typeof flags & typeof args>
+type Given = Command.Command.ParseConfig<typeof flags & typeof Recorded.args>
 
 /**
  * `muster view FILE --out report.html`. Makes one page of the last 1,000 receipts, with all that it needs in it.
@@ -43,7 +41,7 @@ type Given = Command.Command.ParseConfig<typeof flags & typeof args>
  * @since 0.1.0
  * @category commands
  */
-export const command = Command.make("view", { ...flags, ...args }, (given) => run(given)).pipe(
+export const command = Command.make("view", { ...flags, ...Recorded.args }, (given) => run(given)).pipe(
   Command.withDescription(
     HelpDoc.blocks(
       [

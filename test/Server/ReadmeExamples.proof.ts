@@ -3,8 +3,6 @@ import { Effect } from "effect"
 import { execFile, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import * as Config from "../../src/Server/Config.ts"
-import { within, written } from "./Config/files.ts"
 import { ask, until } from "./Stage.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -66,16 +64,5 @@ describe("the README on the server", () => {
         assert.strictEqual((yield* ask(`http://${host}/docs`)).status, 200)
       }),
     40_000
-  )
-
-  it.scopedLive("has files that are right", () =>
-    Effect.gen(function* () {
-      const files = blocks.filter(({ language }) => language === "yaml")
-      assert.isAbove(files.length, 0)
-      for (const { text } of files) {
-        const { endpoints } = yield* Effect.flatMap(written(text), Config.check).pipe(within({}))
-        assert.isAbove(endpoints.length, 0)
-      }
-    })
   )
 })

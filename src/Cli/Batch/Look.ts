@@ -52,12 +52,9 @@ export const status = (given: Given<"which">) =>
  * @category running
  */
 export const failures = (given: Given<"failures">) =>
-  Effect.gen(function* () {
-    const { out } = yield* Screen
-    const opened = yield* Opened.open(given)
-    yield* Effect.gen(function* () {
-      const name = yield* Opened.one(given)
-      const ledger = yield* Ledger
+  Opened.withOne(given, (name, ledger) =>
+    Effect.gen(function* () {
+      const { out } = yield* Screen
       const rows = ledger.rows(name, { states: ["failed"], class: Option.getOrUndefined(given.only) })
       yield* Stream.runForEach(rows, ({ attempts, failure, id, item }) =>
         Effect.sync(() => {
@@ -66,8 +63,8 @@ export const failures = (given: Given<"failures">) =>
           else out(printable(`${id}  ${kind}  ${message}${attempts > 1 ? ` (${attempts} attempts)` : ""}`))
         })
       )
-    }).pipe(Opened.withLedger(opened))
-  })
+    })
+  )
 
 /**
  * Writes the results there are.
@@ -76,12 +73,9 @@ export const failures = (given: Given<"failures">) =>
  * @category running
  */
 export const exportResults = (given: Given<"export">) =>
-  Effect.gen(function* () {
-    const { out } = yield* Screen
-    const opened = yield* Opened.open(given)
-    yield* Effect.gen(function* () {
-      const name = yield* Opened.one(given)
-      const ledger = yield* Ledger
+  Opened.withOne(given, (name, ledger) =>
+    Effect.gen(function* () {
+      const { out } = yield* Screen
       if (Option.isNone(given.out))
         return yield* Stream.runForEach(ledger.rows(name, { states: ["done"] }), (row) =>
           Effect.sync(() => out(Results.line(row)))
@@ -89,8 +83,8 @@ export const exportResults = (given: Given<"export">) =>
       const file = resolve(given.out.value)
       yield* Results.check(file)
       out(`${file}: ${Words.items(yield* Results.write(name, file))}`)
-    }).pipe(Opened.withLedger(opened))
-  })
+    })
+  )
 
 /**
  * Asks whoever runs a batch to stop.
@@ -99,15 +93,12 @@ export const exportResults = (given: Given<"export">) =>
  * @category running
  */
 export const cancel = (given: Given<"one">) =>
-  Effect.gen(function* () {
-    const { out } = yield* Screen
-    const opened = yield* Opened.open(given)
-    yield* Effect.gen(function* () {
-      const name = yield* Opened.one(given)
-      const alive = yield* (yield* Ledger).cancel(name)
-      out(alive ? `${printable(name)} is told to stop` : `nobody runs ${printable(name)}`)
-    }).pipe(Opened.withLedger(opened))
-  })
+  Opened.withOne(given, (name, ledger) =>
+    Effect.gen(function* () {
+      const { out } = yield* Screen
+      out((yield* ledger.cancel(name)) ? `${printable(name)} is told to stop` : `nobody runs ${printable(name)}`)
+    })
+  )
 
 /**
  * Forgets a batch, which has to be named.
@@ -119,10 +110,7 @@ export const purge = (given: Given<"one">) =>
   Effect.gen(function* () {
     if (Option.isNone(given.name)) return yield* badInput("--name is missing: which batch is to be forgotten?")
     const { out } = yield* Screen
-    const opened = yield* Opened.open(given)
-    yield* Effect.gen(function* () {
-      const name = yield* Opened.one(given)
-      const count = yield* (yield* Ledger).purge(name)
-      out(`${printable(name)} is forgotten, with ${Words.items(count)}`)
-    }).pipe(Opened.withLedger(opened))
+    yield* Opened.withOne(given, (name, ledger) =>
+      Effect.map(ledger.purge(name), (count) => out(`${printable(name)} is forgotten, with ${Words.items(count)}`))
+    )
   })

@@ -117,3 +117,23 @@ export const withLedger =
     Effect.mapError(Effect.provide(effect, opened.ledger), (error) =>
       error._tag === "Failed" ? error : noAnswer(error.message)
     )
+
+/**
+ * Does something with the one batch that was meant.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const withOne = <A, R>(
+  given: Given,
+  use: (
+    name: string,
+    ledger: Ledger["Type"],
+    opened: Opened
+  ) => Effect.Effect<A, Failed | BatchBusy | LeaseLost | LedgerUnavailable, R>
+) =>
+  Effect.flatMap(open(given), (opened) =>
+    Effect.gen(function* () {
+      return yield* use(yield* one(given), yield* Ledger, opened)
+    }).pipe(withLedger(opened))
+  )

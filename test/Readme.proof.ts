@@ -130,6 +130,6 @@ describe("the README", () => {
   })
 
   it("can be read in one go", () => {
-    assert.isBelow(readme.trimEnd().split("\n").length, 280)
+    assert.isBelow(readme.trimEnd().split("\n").length, 220)
   })
 })

@@ -1,3 +1,0 @@
-import { killSuite } from "./Kill.ts"
-
-killSuite(1, 1)
