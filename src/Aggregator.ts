@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Context, Effect, Layer, Schema, Stream } from "effect"
+import { Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
 import { environment } from "./Aggregator/Environment.ts"
 import { labelOf } from "./Aggregator/Report.ts"
 import * as Service from "./Aggregator/Service.ts"
@@ -18,6 +18,7 @@ import { like, type Member, named, type Outcomes, type SomeValues } from "./Gath
 import type { Outcome } from "./Outcome.ts"
 import { describe, Receipt } from "./Receipt.ts"
 import * as Source from "./Source.ts"
+import * as Promising from "./Gather/Promising.ts"
 
 /** @since 0.1.0 */
 export type AggregatorOptions = Service.AggregatorOptions
@@ -80,10 +81,17 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     return Layer.scoped(Aggregator, Effect.flatMap(Config.unwrap(config), Service.make))
   }
 
-  /** Every receipt from now on, each once its last cleanup has ended. A reader that stands still holds them all. */
-  static readonly receipts: Stream.Stream<Receipt, never, Aggregator> = Stream.unwrap(
-    Effect.map(Aggregator, (aggregator) => aggregator.receipts)
+  /**
+   * Every receipt from now on, until the scope closes: each once its last cleanup has ended. A reader that stands still holds
+   * them all.
+   */
+  static readonly subscribe: Effect.Effect<Stream.Stream<Receipt>, never, Aggregator | Scope.Scope> = Effect.flatMap(
+    Aggregator,
+    (aggregator) => aggregator.subscribe
   )
+
+  /** The same as a stream, which subscribes when it is first pulled. */
+  static readonly receipts: Stream.Stream<Receipt, never, Aggregator> = Stream.unwrapScoped(Aggregator.subscribe)
 
   /** Waits until nothing that it cancelled is cleaning up; in virtual time, run it by `Testkit.timed`. */
   static readonly settled: Effect.Effect<void, never, Aggregator> = Effect.flatMap(
@@ -101,7 +109,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<Answers<S>, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "failFast", options, (context) => {
-      const tasks = named<Source.AnySource>(sources).map(([name, source]) => presented(context, name, source))
+      const tasks = named<Source.AnySource>(sources).map(presented)
       return Effect.map(
         attributed<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
           Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>)
@@ -119,7 +127,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
   ): Effect.Effect<Outcomes<Effects<S>>, never, Aggregator | Needs<S>> {
     return observe(name, "collect", options, (context) =>
       Effect.map(
-        Policies.collect(context, bare(context, sources)),
+        Policies.collect(context, bare(sources)),
         (outcomes) => like(sources, outcomes) as Outcomes<Effects<S>>
       )
     )
@@ -134,7 +142,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
   ): Effect.Effect<SomeValues<Effects<S>>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "quorum", options, (context) =>
       Effect.map(
-        Policies.quorum(context, bare(context, sources), k),
+        Policies.quorum(context, bare(sources), k),
         (winners) => Object.fromEntries(winners) as SomeValues<Effects<S>>
       )
     )
@@ -147,7 +155,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<First<S>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "first", options, (context) =>
-      Effect.map(Policies.quorum(context, bare(context, sources), 1), (winners) => winners[0]![1] as First<S>)
+      Effect.map(Policies.quorum(context, bare(sources), 1), (winners) => winners[0]![1] as First<S>)
     )
   }
 
@@ -206,7 +214,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Stream.Stream<Gather.Arrival<Effects<S>>, never, Aggregator | Needs<S>> {
     return streamed((mailbox) =>
-      observe(name, "stream", options, (context) => arrive(context, bare(context, sources), mailbox))
+      observe(name, "stream", options, (context) => arrive(context, bare(sources), mailbox))
     ) as Stream.Stream<Gather.Arrival<Effects<S>>, never, Aggregator | Needs<S>>
   }
 }
@@ -225,18 +233,28 @@ const observe = <A, E, R>(
   Effect.flatMap(Aggregator, (aggregator) => aggregator.observe(name, policy, options, body))
 
 /** A source as a task whose value and fallback are what stands in the answer. */
-const presented = (context: Policies.Context, name: string, source: Source.AnySource) => {
-  if (!Source.isSource(source)) return { name, effect: inSpan(context, name, source) }
-  const effect = Effect.map(source.effect, source.present as (value: unknown) => unknown)
-  return { name, effect: inSpan(context, name, effect), fallback: source.absent }
+const presented = ([name, source]: readonly [string, Source.AnySource]): Task<unknown, unknown, unknown> => {
+  if (!Source.isSource(source)) return { name, effect: source, promised: Promising.of(source) }
+  const { absent: fallback } = source
+  const present = source.present as (value: unknown) => unknown
+  const promised = Promising.of(source.effect)
+  return {
+    name,
+    effect: Effect.map(source.effect, present),
+    fallback,
+    promised: promised && {
+      ...promised,
+      succeeded: (value) => Exit.map(promised.succeeded(value), present)
+    }
+  }
 }
 
 /** Sources as tasks without their outcome policies. */
-const bare = <S extends Sources>(context: Policies.Context, sources: S) =>
-  named<Source.AnySource>(sources).map(([name, source]) => ({
-    name,
-    effect: inSpan(context, name, Source.isSource(source) ? source.effect : source)
-  })) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
+const bare = <S extends Sources>(sources: S) =>
+  named<Source.AnySource>(sources).map(([name, source]) => {
+    const effect = Source.isSource(source) ? source.effect : source
+    return { name, effect, promised: Promising.of(effect) }
+  }) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
 
 const spanned =
   <I, B, E, R>(context: Policies.Context, f: (item: I, index: number) => Effect.Effect<B, E, R>) =>

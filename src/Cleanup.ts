@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Effect, type Exit, Fiber, FiberId, type Scope } from "effect"
+import { Cause, Context, Effect, type Exit, Fiber, FiberId, Runtime, type Scope } from "effect"
 import * as Options from "./Options.ts"
 
 /**
@@ -54,22 +54,38 @@ export const start = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   watch: Watch<A, E>
 ): Effect.Effect<Running<A, E>, never, R> =>
-  Effect.flatMap(Owner, (owner) => {
-    let cancelled = false
-    const noted = Effect.onExit(Effect.interruptible(effect), (exit) =>
-      cancelled ? logLateDefect(watch.name, exit) : Effect.void
-    )
-    return Effect.map(Effect.forkDaemon(noted), (fiber) => {
-      fiber.addObserver((exit) => (cancelled ? watch.cleaned() : watch.ended(exit)))
-      const cancel = () => {
-        if (cancelled || fiber.unsafePoll() !== null) return
-        cancelled = true
-        watch.cancelled()
-        owner.adopt(watch, fiber)
-      }
-      return { await: Fiber.await(fiber), cancel, inheritAll: Fiber.inheritAll(fiber) }
-    })
+  Effect.flatMap(Owner, (owner) =>
+    Effect.map(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) => ({
+      await: Fiber.await(fiber),
+      cancel: watched(fiber, owner, watch),
+      inheritAll: Fiber.inheritAll(fiber)
+    }))
+  )
+
+/**
+ * Watches a fiber that has been started; gives the way to cancel it without waiting, as in {@link Running}.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const watched = <A, E>(
+  fiber: Fiber.RuntimeFiber<A, E>,
+  owner: Registry,
+  watch: Watch<A, E>
+): Running<A, E>["cancel"] => {
+  let cancelled = false
+  fiber.addObserver((exit) => {
+    if (!cancelled) return watch.ended(exit)
+    logLateDefect(watch.name, exit, fiber)
+    watch.cleaned()
   })
+  return () => {
+    if (cancelled || fiber.unsafePoll() !== null) return
+    cancelled = true
+    watch.cancelled()
+    owner.adopt(watch, fiber)
+  }
+}
 
 /**
  * Runs an effect so that interrupting it returns at once, whatever the effect does; its cleanup goes on under the owner.
@@ -90,12 +106,18 @@ export const detach = <A, E, R>(
     )
   )
 
-const logLateDefect = (name: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-  exit._tag === "Failure" && !Cause.isInterruptedOnly(exit.cause) && Cause.isDie(exit.cause)
-    ? Effect.logError(`"${name}" raised a defect while it was being cancelled`, exit.cause).pipe(
-        Effect.annotateLogs({ source: name })
-      )
-    : Effect.void
+/** To the loggers that the fiber had. */
+const logLateDefect = (
+  name: string,
+  exit: Exit.Exit<unknown, unknown>,
+  fiber: Fiber.RuntimeFiber<unknown, unknown>
+): void => {
+  if (exit._tag === "Success" || Cause.isInterruptedOnly(exit.cause) || !Cause.isDie(exit.cause)) return
+  const { runtimeFlags } = Runtime.defaultRuntime
+  const runtime = Runtime.make({ context: Context.empty(), fiberRefs: fiber.getFiberRefs(), runtimeFlags })
+  const text = `"${name}" raised a defect while it was being cancelled`
+  Runtime.runFork(runtime, Effect.annotateLogs(Effect.logError(text, exit.cause), { source: name }))
+}
 
 /**
  * The set of fibers that are cleaning up after they were cancelled.

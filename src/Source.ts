@@ -5,6 +5,7 @@
  */
 import { type Cause, Context, Effect, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
 import { dual } from "effect/Function"
+import * as Promising from "./Gather/Promising.ts"
 
 export {
   /** @since 0.1.0 */
@@ -169,7 +170,7 @@ export const promise: {
     readonly try: (signal: AbortSignal) => PromiseLike<A>
     readonly catch: (error: unknown) => E
   }): Effect.Effect<A, E>
-} = Effect.tryPromise
+} = Promising.tryPromise
 
 const named = { source: Schema.String, reason: Schema.String, cause: Schema.optional(Schema.Defect) }
 

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricBoundaries, type MetricKeyType, type MetricState } from "effect"
-import type { Receipt } from "../Receipt.ts"
-import type { Recorder } from "../Receipt/Recorder.ts"
+import { Metric, MetricBoundaries, MetricLabel } from "effect"
+import { status } from "../Outcome.ts"
+import type { Entry, Recorder } from "../Receipt/Recorder.ts"
 import { labelOf } from "./Report.ts"
 
 /** From 1 ms to 65 s, each bound twice the one before it. */
@@ -77,44 +77,74 @@ export const sourcesInFlight = Metric.gauge("muster_sources_in_flight", {
   description: "Sources that are being asked"
 })
 
-/** Updates a metric without an effect: its tags are given with each update. */
-const update = <T extends MetricKeyType.MetricKeyType<In, Out>, In, Out extends MetricState.MetricState<T>>(
-  metric: Metric.Metric<T, In, Out>,
-  input: In,
-  tags: Record<string, string>
-): void =>
-  Object.entries(tags)
-    .reduce((tagged, [key, value]) => Metric.tagged(tagged, key, value), metric)
-    .unsafeUpdate(input, [])
+/** The three metrics of one thing. */
+interface Family {
+  readonly count: Metric.Metric.Counter<number>
+  readonly duration: Metric.Metric.Histogram<number>
+  readonly inFlight: Metric.Metric.Gauge<number>
+}
 
 /**
- * Counts what is in flight, from here to the end of the aggregation.
+ * A family with some tags, which come in the same order each time. The lists of tags are kept, as Effect keeps the states: it
+ * finds a state at once by a list that it has seen, and by a new one, as `Metric.tagged` makes for each update, only after it
+ * has hashed all of it (about 10 us).
+ */
+class Tagged {
+  private readonly more = new Map<string, Tagged>()
+
+  constructor(
+    private readonly family: Family,
+    private readonly tags: ReadonlyArray<MetricLabel.MetricLabel> = []
+  ) {}
+
+  /** The same with one tag more. */
+  with(key: string, value: string): Tagged {
+    let tagged = this.more.get(value)
+    if (tagged === undefined) {
+      tagged = new Tagged(this.family, [...this.tags, MetricLabel.make(key, value)])
+      this.more.set(value, tagged)
+    }
+    return tagged
+  }
+
+  /** So many more are in flight. */
+  inFlight(change: 1 | -1): void {
+    this.family.inFlight.unsafeModify(change, this.tags)
+  }
+
+  /** One has ended; `millis` is `undefined` when it was never asked. */
+  ended(outcome: string, millis: number | undefined): void {
+    const { tags } = this.with("outcome", outcome)
+    this.family.count.unsafeUpdate(1, tags)
+    if (millis !== undefined) this.family.duration.unsafeUpdate(millis, tags)
+  }
+}
+
+const ofAggregations = new Tagged({
+  count: aggregations,
+  duration: aggregationDuration,
+  inFlight: aggregationsInFlight
+})
+const ofSources = new Tagged({ count: sources, duration: sourceDuration, inFlight: sourcesInFlight })
+
+/**
+ * Counts what is in flight, from here to the end of the aggregation, and then what has ended.
  *
  * @since 0.1.0
  * @category recording
  */
 export const watch = (recorder: Recorder): (() => void) => {
   const { aggregation, policy } = recorder
-  const inFlight = aggregationsInFlight.pipe(Metric.tagged("aggregation", aggregation), Metric.tagged("policy", policy))
-  const source = sourcesInFlight.pipe(Metric.tagged("aggregation", aggregation))
-  inFlight.unsafeModify(1, [])
-  recorder.onBegin = (entry) => Metric.tagged(source, "source", labelOf(policy, entry.name)).unsafeModify(1, [])
-  recorder.onEnd = (entry) => Metric.tagged(source, "source", labelOf(policy, entry.name)).unsafeModify(-1, [])
-  return () => inFlight.unsafeModify(-1, [])
-}
-
-/**
- * Counts what has ended.
- *
- * @since 0.1.0
- * @category recording
- */
-export const record = ({ aggregation, elapsed, outcome, policy, sources: ended }: Receipt): void => {
-  update(aggregations, 1, { aggregation, policy, outcome })
-  update(aggregationDuration, elapsed, { aggregation, policy, outcome })
-  for (const { end, name, outcome, start } of ended) {
-    const tags = { aggregation, source: labelOf(policy, name), outcome }
-    update(sources, 1, tags)
-    if (start !== null && end !== null) update(sourceDuration, end - start, tags)
+  const whole = ofAggregations.with("aggregation", aggregation).with("policy", policy)
+  const parts = ofSources.with("aggregation", aggregation)
+  const of = (entry: Entry<unknown, unknown>) => parts.with("source", labelOf(policy, entry.name))
+  whole.inFlight(1)
+  recorder.onBegin = (entry) => of(entry).inFlight(1)
+  recorder.onEnd = (entry) => of(entry).inFlight(-1)
+  return () => {
+    whole.inFlight(-1)
+    if (recorder.ending === undefined) return
+    whole.ended(recorder.ending, recorder.elapsed)
+    for (const entry of recorder.entries) of(entry).ended(status(entry.result), entry.took)
   }
 }

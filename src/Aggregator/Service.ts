@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, FiberRef, HashSet, type Logger, PubSub, type Scope, Stream } from "effect"
+import { Context, type Duration, Effect, type Logger, PubSub, type Scope, Stream, Tracer } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
 import type * as Policies from "../Gather/Policies.ts"
 import * as Options from "../Options.ts"
 import type { Receipt } from "../Receipt.ts"
 import * as Recorder from "../Receipt/Recorder.ts"
+import * as Engine from "./Engine.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Report from "./Report.ts"
+import { below } from "./Spans.ts"
 
 /**
  * How an aggregator works; all of it may be left out.
@@ -49,8 +51,11 @@ export interface Service {
     options: Gather.Options | undefined,
     body: (context: Policies.Context) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E, R>
-  /** Every receipt from now on, each once its last cleanup has ended. A reader that stands still holds them all. */
-  readonly receipts: Stream.Stream<Receipt>
+  /**
+   * Every receipt from now on, until the scope closes: each once its last cleanup has ended. A reader that stands still holds
+   * them all.
+   */
+  readonly subscribe: Effect.Effect<Stream.Stream<Receipt>, never, Scope.Scope>
   /** Waits until nothing that it cancelled is cleaning up. */
   readonly settled: Effect.Effect<void>
 }
@@ -73,13 +78,17 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     const closeTimeout = options.closeTimeout ?? Cleanup.defaultCloseTimeout
     const published = yield* Effect.acquireRelease(PubSub.unbounded<Receipt>(), PubSub.shutdown)
     const owner = yield* Cleanup.make({ closeTimeout: Options.duration(where, "closeTimeout", closeTimeout) })
-    const log = logTo(options.logger)
+    const { logger } = options
+    let readers = 0
 
     const observe: Service["observe"] = (name, policy, own, body) =>
-      Effect.useSpan(`${name} ${policy}`, { captureStackTrace: false }, (span) =>
-        Effect.gen(function* () {
-          const recorder = yield* Recorder.make(name, policy)
-          recorder.traceId = span.traceId
+      Effect.withFiberRuntime((fiber) => {
+        const spans = below(fiber)
+        const span = spans?.start(`${name} ${policy}`)
+        const recorder = Recorder.within(fiber, name, policy)
+        recorder.traceId = span?.traceId ?? null
+        let ended = () => {}
+        const run = Effect.suspend(() => {
           const where = `Aggregator.${policy} "${name}"`
           const limit = own?.deadline === undefined ? Infinity : Options.duration(where, "deadline", own.deadline)
           const options = {
@@ -87,29 +96,43 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
             grace: own?.grace ?? defaults.grace,
             deadline: Math.min(deadline, limit)
           }
-          let ended = () => {}
-          const run = Effect.suspend(() => {
-            ended = Metrics.watch(recorder)
-            return body({ where, recorder, options })
+          ended = Metrics.watch(recorder)
+          return body({ where, recorder, options, ask: Engine.ask })
+        })
+        const report = () => {
+          ended()
+          // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
+          if (recorder.ending === undefined) return
+          const receipt = once(() => recorder.receipt())
+          if (span !== undefined && spans!.kept)
+            for (const [key, value] of Object.entries(Report.attributes(receipt()))) span.attribute(key, value)
+          recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
+          Report.log(fiber, logger, receipt)
+        }
+        const within = Effect.mapInputContext(run, (context: Context.Context<never>) => {
+          const services = new Map(context.unsafeMap).set(Cleanup.Owner.key, owner)
+          if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+          return Context.unsafeMake(services)
+        })
+        return Effect.onExit(within, (exit) =>
+          Effect.sync(() => {
+            report()
+            if (span !== undefined) spans!.end(span, exit)
           })
-          const report = Effect.suspend(() => {
-            ended()
-            // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
-            if (recorder.ending === undefined) return Effect.void
-            const receipt = recorder.receipt()
-            Metrics.record(receipt)
-            Object.entries(Report.attributes(receipt)).forEach(([key, value]) => span.attribute(key, value))
-            recorder.whenSettled(() => published.unsafeOffer(recorder.receipt()))
-            return log(Report.log(receipt))
-          })
-          return yield* Effect.onExit(run, () => report)
-        }).pipe(Effect.withParentSpan(span), Effect.provideService(Cleanup.Owner, owner))
-      )
+        )
+      })
 
-    return { observe, receipts: Stream.fromPubSub(published), settled: owner.settled }
+    const subscribe = Effect.gen(function* () {
+      const queue = yield* PubSub.subscribe(published)
+      readers += 1
+      yield* Effect.addFinalizer(() => Effect.sync(() => (readers -= 1)))
+      return Stream.fromQueue(queue)
+    })
+    return { observe, subscribe, settled: owner.settled }
   })
 
-const logTo =
-  (logger: Logger.Logger<unknown, unknown> | undefined) =>
-  (lines: Effect.Effect<void>): Effect.Effect<void> =>
-    logger === undefined ? lines : Effect.locally(lines, FiberRef.currentLoggers, HashSet.make(logger))
+/** Made when it is first asked for. */
+const once = <A>(make: () => A): (() => A) => {
+  let made: { readonly value: A } | undefined
+  return () => (made ??= { value: make() }).value
+}

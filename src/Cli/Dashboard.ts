@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Command } from "@effect/cli"
-import { Cause, Effect, Either, Exit, Fiber, Layer, Option, Schema, type Scope, Stream } from "effect"
+import { Cause, Effect, Either, Exit, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Aggregator, type SourceFailed } from "../Aggregator.ts"
 import { environment } from "../Aggregator/Environment.ts"
 import * as Cleanup from "../Cleanup.ts"
@@ -97,10 +97,8 @@ const ask = (
 ): Effect.Effect<Asked, never, Demo.UserAggregator | Aggregator | Scope.Scope> =>
   Effect.gen(function* () {
     const users = yield* Demo.UserAggregator
-    const receipts = yield* Effect.forkScoped(Stream.runHead(Aggregator.receipts))
-    // It subscribes before it is this fiber's turn again.
-    yield* Effect.yieldNow()
-    const published = Effect.interruptible(Fiber.join(receipts)).pipe(
+    const receipts = yield* Aggregator.subscribe
+    const published = Effect.interruptible(Stream.runHead(receipts)).pipe(
       Effect.timeoutOption(append === undefined ? "1 second" : Cleanup.defaultCloseTimeout),
       Effect.flatMap(Option.flatten)
     )

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Args, Command } from "@effect/cli"
-import { Effect, Fiber, Option, Redacted, Stream } from "effect"
+import { Effect, Option, Redacted, Stream } from "effect"
 import { Aggregator } from "../Aggregator.ts"
 import * as Search from "../Demo/Search.ts"
 import type { Outcome } from "../Outcome.ts"
@@ -108,9 +108,7 @@ const optional = ({ mongo, mysql, postgres, redis, sqlite }: Given): Search.Urls
 const ask = ({ stream }: Given, sources: ReturnType<typeof Search.sources>) =>
   Effect.gen(function* () {
     const screen = yield* Screen
-    const receipts = yield* Effect.forkScoped(Stream.runHead(Aggregator.receipts))
-    // It subscribes before it is this fiber's turn again.
-    yield* Effect.yieldNow()
+    const receipts = yield* Aggregator.subscribe
     const arrived = new Map<string, Arrived>()
     const order = Object.keys(sources)
     yield* Stream.runForEach(Aggregator.stream("search", sources), ([name, outcome]) =>
@@ -123,7 +121,7 @@ const ask = ({ stream }: Given, sources: ReturnType<typeof Search.sources>) =>
         screen.err(printable(`${name}: ${wordsOf(outcome)}${still}`))
       })
     )
-    const receipt = yield* Effect.timeoutOption(Fiber.join(receipts), "1 second")
+    const receipt = yield* Effect.timeoutOption(Stream.runHead(receipts), "1 second")
     const found = Search.merge(new Map(order.flatMap((name) => entry(name, arrived.get(name)))))
     return { found, receipt: Option.getOrUndefined(Option.flatten(receipt)) }
   })

@@ -6,7 +6,7 @@
 import { Effect, Exit, Mailbox, Stream } from "effect"
 import type { Outcome } from "../Outcome.ts"
 import type { Entry } from "../Receipt/Recorder.ts"
-import { ask, collected, type Context, enter } from "./Policies.ts"
+import { collected, type Context, enter, reference } from "./Policies.ts"
 import type { Task } from "./Run.ts"
 
 /**
@@ -25,7 +25,7 @@ export type Arrived<A, E> = readonly [name: string, outcome: Outcome<A, E>]
  * @category policies
  */
 export const arrive = <A, E, R>(
-  { options, recorder, where }: Context,
+  { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>,
   mailbox: Mailbox.Mailbox<Arrived<A, E>>
 ): Effect.Effect<void, never, R> => {

@@ -9,7 +9,7 @@ import * as Options from "../Options.ts"
 import * as Outcome from "../Outcome.ts"
 import { Receipt } from "../Receipt.ts"
 import { type Entry, failWith, type Recorder } from "../Receipt/Recorder.ts"
-import { run, type RunOptions, type Task } from "./Run.ts"
+import { type Ended, run, type RunOptions, type Spec, type Task } from "./Run.ts"
 
 class QuorumNotReachedBase extends Schema.TaggedError<QuorumNotReachedBase>("effect-muster/Gather/QuorumNotReached")(
   "QuorumNotReached",
@@ -55,7 +55,21 @@ export interface Context {
   readonly where: string
   readonly recorder: Recorder
   readonly options: RunOptions | undefined
+  /** How the tasks are asked; default: {@link reference}. */
+  readonly ask?: Asker | undefined
 }
+
+/**
+ * Asks for each task, at most `concurrency` at a time, until all have ended, the answer is decided, or the deadline strikes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Asker = <A, E, R>(
+  spec: Spec<A, E>,
+  entries: ReadonlyArray<Entry<A, E>>,
+  tasks: ReadonlyArray<Task<A, E, R>>
+) => Effect.Effect<Ended<A, E>, never, R>
 
 /**
  * All values in input order, or the first failure, the rest interrupted. A task with a fallback does not fail the
@@ -65,7 +79,7 @@ export interface Context {
  * @category policies
  */
 export const failFast = <A, E, R>(
-  { options, recorder, where }: Context,
+  { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>
 ): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded, R> =>
   Effect.gen(function* () {
@@ -78,7 +92,8 @@ export const failFast = <A, E, R>(
         where,
         recorder,
         options,
-        decides: (entry) => entry.outcome?._tag !== "Succeeded" && !fallsBack(entry)
+        decides: (entry) => entry.outcome?._tag !== "Succeeded" && !fallsBack(entry),
+        allOrNothing: true
       },
       entries,
       tasks
@@ -104,7 +119,7 @@ export const failFast = <A, E, R>(
  * @category policies
  */
 export const collect = <A, E, R>(
-  { options, recorder, where }: Context,
+  { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>
 ): Effect.Effect<ReadonlyArray<Outcome.Outcome<A, E>>, never, R> =>
   Effect.gen(function* () {
@@ -134,7 +149,7 @@ export const collected = (recorder: Recorder, entries: ReadonlyArray<Entry<unkno
  * @category policies
  */
 export const quorum = <A, E, R>(
-  { options, recorder, where }: Context,
+  { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>,
   k: number
 ): Effect.Effect<ReadonlyArray<readonly [name: string, value: A]>, QuorumNotReached<E> | DeadlineExceeded, R> =>
@@ -182,13 +197,13 @@ export const enter = <A, E, R>(
 }
 
 /**
- * Asks for each task, at most `concurrency` at a time.
+ * The reference: with the combinators of Effect.
  *
  * @since 0.1.0
  * @category running
  */
-export const ask = <A, E, R>(
-  spec: Parameters<typeof run<A, E, R>>[0],
+export const reference: Asker = <A, E, R>(
+  spec: Spec<A, E>,
   entries: ReadonlyArray<Entry<A, E>>,
   tasks: ReadonlyArray<Task<A, E, R>>
 ) =>

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, Fiber } from "effect"
+import { type Duration, Effect, type Exit, Fiber } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
@@ -43,6 +43,22 @@ export interface Task<A, E, R> {
   readonly effect: Effect.Effect<A, E, R>
   /** What takes its place in the answer when it fails or is late; without one, its failure is the answer's failure. */
   readonly fallback?: (() => A) | undefined
+  /** The same as its effect, for who can ask it without a fiber. */
+  readonly promised?: Promised<A, E> | undefined
+}
+
+/**
+ * A function of an AbortSignal, and what its effect makes of what comes of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Promised<A, E> {
+  readonly ask: (signal: AbortSignal) => PromiseLike<unknown>
+  readonly succeeded: (value: unknown) => Exit.Exit<A, E>
+  readonly failed: (error: unknown) => Exit.Exit<A, E>
+  /** Whether its cleanup lasts until the promise has settled; otherwise it is let go of when it is cancelled. */
+  readonly lingers: boolean
 }
 
 /** The rest is not needed any more: fails the loop that asks, which interrupts it. */
@@ -72,6 +88,8 @@ export interface Spec<A, E> {
   readonly options: RunOptions | undefined
   /** Called in the instant a source ends; `true` means that the answer is decided. */
   readonly decides: (entry: Entry<A, E>) => boolean
+  /** True when no value leaves without those of all tasks that have no fallback. */
+  readonly allOrNothing?: boolean | undefined
 }
 
 /**
@@ -100,14 +118,8 @@ export const run = <A, E, R, E2 = never, R2 = never>(
   loop: (ask: Ask<A, E, R>, concurrency: Options.Concurrency) => Effect.Effect<void, Decided | E2, R | R2>
 ): Effect.Effect<Ended<A, E>, E2, R | R2> =>
   Effect.gen(function* () {
-    const { options, recorder, where } = spec
-    const concurrency = Options.concurrency(where, options?.concurrency)
-    const grace = Options.duration(where, "grace", options?.grace ?? 0)
-    const limit = options?.deadline === undefined ? Infinity : Options.duration(where, "deadline", options.deadline)
-    const start = yield* Deadline.now
-    const deadline = Math.min(yield* Deadline.Current, start + limit)
-    const left = Math.max(0, deadline - start)
-    recorder.deadline = left
+    const { recorder } = spec
+    const { concurrency, deadline, grace, left } = limits(spec, yield* Deadline.now, yield* Deadline.Current)
     if (left === 0) return { decidedBy: undefined, struck: true }
 
     let decidedBy: Entry<A, E> | undefined
@@ -148,6 +160,32 @@ export const run = <A, E, R, E2 = never, R2 = never>(
   })
 
 /**
+ * The options of a run, at its start; instants in milliseconds on the scale of `Deadline.Current`.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const limits = (
+  { options, recorder, where }: Spec<never, never>,
+  start: number,
+  ambient: number
+): {
+  readonly concurrency: Options.Concurrency
+  readonly grace: number
+  readonly deadline: number
+  /** Zero when the deadline has passed: nothing is asked then. */
+  readonly left: number
+} => {
+  const concurrency = Options.concurrency(where, options?.concurrency)
+  const grace = Options.duration(where, "grace", options?.grace ?? 0)
+  const limit = options?.deadline === undefined ? Infinity : Options.duration(where, "deadline", options.deadline)
+  const deadline = Math.min(ambient, start + limit)
+  const left = Math.max(0, deadline - start)
+  recorder.deadline = left
+  return { concurrency, grace, deadline, left }
+}
+
+/**
  * Runs the loop that asks, and says whether the deadline struck.
  *
  * The loop has a fiber of its own, so that it stops at once also where the caller cannot be interrupted, and a daemon, so
@@ -165,8 +203,13 @@ const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.
   )
 }
 
-/** Waits for cleanup, at most the grace and never beyond the deadline. */
-const waitForCleanup = (recorder: Recorder, grace: number): Effect.Effect<void> =>
+/**
+ * Waits for cleanup, at most the grace and never beyond the deadline.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const waitForCleanup = (recorder: Recorder, grace: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const limit = Math.min(grace, recorder.deadline - recorder.now())
     return recorder.cleaning === 0 || !(limit > 0)

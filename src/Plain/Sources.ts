@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, identity, Predicate, Stream } from "effect"
+import { Cause, Effect, Exit, identity, Predicate, Stream } from "effect"
 import type { Answers, Effects } from "../Aggregator/Shape.ts"
 import { like, named, type Shape } from "../Gather/Shape.ts"
 import * as Options from "../Options.ts"
 import * as Source from "../Source.ts"
+import * as Promising from "../Gather/Promising.ts"
 
 /**
  * A function of an AbortSignal, which is aborted when the answer is no longer wanted.
@@ -112,17 +113,26 @@ const read = (where: string, name: string, source: AnyPlainSource): PlainSource<
  * @category constructors
  */
 export const toEffect = <A>(ask: Ask<A>): Effect.Effect<A, unknown> =>
-  Effect.suspend(() => {
-    let asked: Promise<A> | undefined
-    return Source.promise({
-      try: (signal) => (asked = (async () => ask(signal))()),
-      catch: (error) => ({ error })
-    }).pipe(
-      // Inside a span `Effect.fail` would put a Proxy around the error; a cause takes it as it is.
-      Effect.catchAll(({ error }) => Effect.failCause(Cause.fail(error))),
-      Effect.onInterrupt(() => Effect.promise(async () => asked?.then(ignore, ignore)))
-    )
-  })
+  Promising.mark(
+    Effect.suspend(() => {
+      let asked: Promise<A> | undefined
+      return Effect.tryPromise({
+        try: (signal) => (asked = (async () => ask(signal))()),
+        catch: (error) => ({ error })
+      }).pipe(
+        // Inside a span `Effect.fail` would put a Proxy around the error; a cause takes it as it is.
+        Effect.catchAll(({ error }) => Effect.failCause(Cause.fail(error))),
+        Effect.onInterrupt(() => Effect.promise(async () => asked?.then(ignore, ignore)))
+      )
+    }),
+    {
+      ask: async (signal) => ask(signal),
+      // The cast: it is what `ask` gives.
+      succeeded: (value) => Exit.succeed(value as A),
+      failed: Exit.fail,
+      lingers: true
+    }
+  )
 
 const ignore = () => {}
 

@@ -128,6 +128,11 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     return this.outcome ?? (this.start === null ? Outcome.NotStarted() : Outcome.Cancelled())
   }
 
+  /** How long it was asked, in milliseconds; `undefined` when it never was, or has not ended. */
+  get took(): number | undefined {
+    return this.start === null || this.end === null ? undefined : this.end - this.start
+  }
+
   receipt(): SourceReceipt {
     const outcome = this.result
     return {

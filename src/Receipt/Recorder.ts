@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect } from "effect"
+import { Clock, Context, Effect, type Fiber } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import * as Outcome from "../Outcome.ts"
 import type { Ending, FirstCause, Receipt } from "../Receipt.ts"
@@ -58,6 +58,11 @@ export class Recorder {
   /** How the aggregation ended, once the answer has left. */
   get ending(): Ending | undefined {
     return this.finish?.ending
+  }
+
+  /** When the answer left, in milliseconds after the start. */
+  get elapsed(): number | undefined {
+    return this.finish?.elapsed
   }
 
   /** The source whose end made the answer leave. */
@@ -116,10 +121,12 @@ export class Recorder {
   }
 
   /** Waits until no cleanup runs. */
-  readonly settled: Effect.Effect<void> = Effect.async<void>((resume) => {
-    const stop = this.whenSettled(() => resume(Effect.void))
-    return Effect.sync(stop)
-  })
+  get settled(): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      const stop = this.whenSettled(() => resume(Effect.void))
+      return Effect.sync(stop)
+    })
+  }
 
   /** What is known now; it is final once the answer has left and `settled` is not `null`. */
   receipt(): Receipt {
@@ -223,13 +230,22 @@ export class Started extends Context.Reference<Started>()("effect-muster/Receipt
  * @category constructors
  */
 export const make = (aggregation: string, policy: string): Effect.Effect<Recorder> =>
-  Effect.zipWith(Effect.clock, Started, (clock, started) => {
-    const start = clock.unsafeCurrentTimeNanos()
-    const now = () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
-    const recorder = new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
-    started(recorder)
-    return recorder
-  })
+  Effect.withFiberRuntime((fiber) => Effect.succeed(within(fiber, aggregation, policy)))
+
+/**
+ * {@link make} without an effect, for who has the fiber.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const within = (fiber: Fiber.RuntimeFiber<unknown, unknown>, aggregation: string, policy: string): Recorder => {
+  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+  const start = clock.unsafeCurrentTimeNanos()
+  const now = () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
+  const recorder = new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
+  Context.get(fiber.currentContext, Started)(recorder)
+  return recorder
+}
 
 /**
  * The answer is the failure of the source that decided it, as it was; a defect with the name of the source.

@@ -42,8 +42,7 @@ const most = 1_000
 const mostSources = 100_000
 
 /**
- * Keeps the last 1,000 receipts; fewer when they have more than 100,000 sources together. It begins within a turn of the
- * event loop, and so before a server that is made after it listens.
+ * Keeps the last 1,000 receipts from now on; fewer when they have more than 100,000 sources together.
  *
  * @since 0.1.0
  * @category constructors
@@ -64,7 +63,8 @@ export const make: Effect.Effect<Recent, never, Aggregator | Scope.Scope> = Effe
     if (!receipt.policy.endsWith("Each")) note(receipt, health)
   }
 
-  yield* Effect.forkScoped(Stream.runForEach(aggregator.receipts, (receipt) => Effect.sync(() => keep(receipt))))
+  const published = yield* aggregator.subscribe
+  yield* Effect.forkScoped(Stream.runForEach(published, (receipt) => Effect.sync(() => keep(receipt))))
   return {
     receipts: () => receipts.slice(),
     health: () => Array.from(health.values()),

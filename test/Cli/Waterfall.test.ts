@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Waterfall from "../../src/Cli/Waterfall.ts"
 import type { Receipt } from "../../src/Receipt.ts"
@@ -9,11 +9,11 @@ import * as Testkit from "../../src/Testkit.ts"
 /** The receipt of what was asked, in virtual time. */
 const receiptOf = <A, E>(asked: Effect.Effect<A, E, Aggregator>): Effect.Effect<Receipt> =>
   Effect.gen(function* () {
-    const receipts = yield* Effect.fork(Stream.runHead(Aggregator.receipts))
-    yield* Effect.yieldNow()
+    const receipts = yield* Aggregator.subscribe
     yield* Effect.exit(asked)
-    return Option.getOrThrow(yield* Fiber.join(receipts))
+    return Option.getOrThrow(yield* Stream.runHead(receipts))
   }).pipe(
+    Effect.scoped,
     Effect.provide(Aggregator.layer()),
     Testkit.timed,
     Effect.flatMap(([, exit]) => exit)

@@ -44,7 +44,7 @@ const keeping: Effect.Effect<
   const published = yield* PubSub.unbounded<Receipt>()
   const recent = yield* Effect.provideService(Recent.make, Aggregator, {
     observe: () => Effect.dieMessage("nobody is asked"),
-    receipts: Stream.fromPubSub(published),
+    subscribe: Effect.map(PubSub.subscribe(published), (queue) => Stream.fromQueue(queue)),
     settled: Effect.void
   })
   yield* Effect.sleep(5)

@@ -1,0 +1,266 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, FiberRef, Option, Runtime, Stream } from "effect"
+import * as fc from "fast-check"
+import { Aggregator, SourceFailed } from "../../src/Aggregator.ts"
+import { DeadlineExceeded } from "../../src/Deadline.ts"
+import * as Policies from "../../src/Gather/Policies.ts"
+import * as Outcome from "../../src/Outcome.ts"
+import type { Receipt } from "../../src/Receipt.ts"
+import { Asking } from "../../src/Receipt/Asking.ts"
+import * as Source from "../../src/Source.ts"
+import * as Testkit from "../../src/Testkit.ts"
+
+const layer = Aggregator.layer()
+
+/** A promise that never settles; keeps the signals it was given. */
+const hanging = () => {
+  const signals: Array<AbortSignal> = []
+  const source = Source.promise((signal) => {
+    signals.push(signal)
+    return new Promise<never>(() => {})
+  })
+  return { signals, source }
+}
+
+interface End {
+  readonly after: number
+  readonly ends: "succeeds" | "fails" | "hangs"
+  readonly optional: boolean
+}
+
+/** What is to happen to three sources, as an effect or as a promise in virtual time. */
+const sourcesOf = (ends: ReadonlyArray<End>, runtime: Runtime.Runtime<never>, promises: boolean) =>
+  ends.map(({ after, ends, optional }, index) => {
+    const end: Effect.Effect<string, string> =
+      ends === "hangs"
+        ? Effect.never
+        : Effect.flatMap(Effect.sleep(after), () =>
+            ends === "fails" ? Effect.fail(`failed ${index}`) : Effect.succeed(`value ${index}`)
+          )
+    const asked = promises ? Source.promise({ try: () => run(end), catch: (error) => error as string }) : end
+    return optional ? Source.optional(asked) : asked
+    function run(effect: Effect.Effect<string, string>): Promise<string> {
+      return Runtime.runPromise(runtime, Effect.either(effect)).then((either) => {
+        if (either._tag === "Left") throw either.left
+        return either.right
+      })
+    }
+  })
+
+/** What a receipt says, but for its ids. */
+const saying = ({ criticalPath, elapsed, firstCause, outcome, sources, victims }: Receipt) => ({
+  criticalPath,
+  elapsed,
+  firstCause: firstCause && [firstCause.kind, firstCause.source, firstCause.message, firstCause.at],
+  outcome,
+  victims,
+  sources: sources.map(({ end, fallback, name, outcome, start }) => ({ name, outcome, start, end, fallback }))
+})
+
+const told = <A, E>(answer: Effect.Effect<A, E, Aggregator>) =>
+  Effect.gen(function* () {
+    const receipts = yield* Aggregator.subscribe
+    const [elapsed, exit] = yield* Testkit.timed(answer)
+    const receipt = yield* Stream.runHead(receipts)
+    const failure = Exit.isFailure(exit) ? String(Option.getOrThrow(Exit.causeOption(exit))) : undefined
+    return {
+      elapsed,
+      failure,
+      value: Exit.isSuccess(exit) ? exit.value : undefined,
+      receipt: Option.map(receipt, saying)
+    }
+  }).pipe(Effect.scoped, Effect.provide(layer))
+
+const end = fc.record({
+  // No two at once: a promise settles a turn after its time, and a tie may go either way.
+  after: fc.integer({ min: 0, max: 2 }),
+  ends: fc.constantFrom<End["ends"]>("succeeds", "fails", "hangs"),
+  optional: fc.boolean()
+})
+
+describe("the engine, asking promises", () => {
+  it.effect.prop(
+    "gives the answers and receipts that it gives for effects",
+    { ends: fc.tuple(end, end, end), concurrency: fc.constantFrom(1, 2, "unbounded" as const) },
+    ({ concurrency, ends }) =>
+      Effect.gen(function* () {
+        const runtime = yield* Effect.runtime<never>()
+        const spread = ends.map((end, index) => ({ ...end, after: 30 * end.after + 7 * index + 1 }))
+        const ask = (promises: boolean) =>
+          told(
+            Aggregator.gather("page", sourcesOf(spread, runtime, promises), { concurrency, deadline: 75 }).pipe(
+              Effect.mapError((error) => error.message)
+            )
+          )
+        assert.deepStrictEqual(yield* ask(true), yield* ask(false))
+      }),
+    { fastCheck: { numRuns: 40 } }
+  )
+
+  it.effect("aborts the signals of those that are cancelled, in the instant in which another fails", () =>
+    Effect.gen(function* () {
+      const { signals, source } = hanging()
+      const failing = Source.promise({ try: () => Promise.reject(new Error("no")), catch: (error) => error as Error })
+      const error = yield* Effect.flip(Aggregator.gather("page", { source, failing, again: source }))
+
+      assert(error instanceof SourceFailed && error.error instanceof Error)
+      assert.deepStrictEqual(
+        [error.source, error.error.message, error.receipt.victims],
+        ["failing", "no", ["source", "again"]]
+      )
+      assert.deepStrictEqual(
+        signals.map((signal) => signal.aborted),
+        [true, true]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("aborts them when the caller goes away, and at the deadline", () =>
+    Effect.gen(function* () {
+      const left = hanging()
+      const fiber = yield* Effect.fork(Aggregator.gather("page", { source: left.source }))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      const late = hanging()
+      const [elapsed, exit] = yield* Testkit.timed(
+        Effect.flip(Aggregator.gather("page", { source: late.source }, { deadline: "1 second" }))
+      )
+
+      assert.deepStrictEqual([left.signals[0]?.aborted, late.signals[0]?.aborted, elapsed], [true, true, 1_000])
+      assert(Exit.isSuccess(exit) && exit.value instanceof DeadlineExceeded)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("never aborts what a value that leaves may still be read with", () =>
+    Effect.gen(function* () {
+      const given: Record<string, AbortSignal> = {}
+      const answering = (name: string) =>
+        Source.promise(async (signal) => {
+          given[name] = signal
+          return name
+        })
+      const { signals, source } = hanging()
+      yield* Aggregator.first("first", { a: answering("winner"), source })
+      yield* Aggregator.gather(
+        "page",
+        { a: answering("required"), late: Source.optional(source) },
+        { deadline: 10 }
+      ).pipe(Testkit.timed)
+      yield* Testkit.timed(Aggregator.collect("all", { a: answering("collected"), source }, { deadline: 10 }))
+
+      assert.deepStrictEqual(
+        signals.map((signal) => signal.aborted),
+        [true, true, true]
+      )
+      assert.deepStrictEqual(
+        Object.entries(given).map(([name, { aborted }]) => [name, aborted]),
+        [
+          ["winner", false],
+          ["required", false],
+          ["collected", false]
+        ]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes what is thrown for a rejection, and what `catch` throws for a defect", () =>
+    Effect.gen(function* () {
+      const throws = Source.promise({
+        try: () => {
+          throw new Error("at once")
+        },
+        catch: (error) => error as Error
+      })
+      const worse = Source.promise({
+        try: () => Promise.reject(new Error("no")),
+        catch: () => {
+          throw new Error("in catch")
+        }
+      })
+      const { a, b } = yield* Aggregator.collect("all", { a: throws, b: worse })
+
+      assert(a._tag === "Failed" && b._tag === "Failed")
+      assert.deepStrictEqual([Outcome.isDefect(a), Outcome.isDefect(b)], [false, true])
+      assert.deepStrictEqual([Outcome.message(a), Outcome.message(b)].map(Option.getOrThrow), [
+        "at once",
+        `Source "b" died: Error: in catch`
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("gives at most eight sources the same signal, since Node warns of more than ten listeners", () =>
+    Effect.gen(function* () {
+      const signals: Array<AbortSignal> = []
+      const source = Source.promise(async (signal) => signals.push(signal))
+      yield* Aggregator.gather(
+        "page",
+        Array.from({ length: 20 }, () => source)
+      )
+
+      assert.deepStrictEqual(
+        Array.from(new Set(signals), (one) => signals.filter((signal) => signal === one).length),
+        [8, 8, 4]
+      )
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("the engine", () => {
+  it.effect("asks all sources before the first that ends at once counts", () =>
+    Effect.gen(function* () {
+      const orders = Testkit.hangs()
+      yield* Effect.exit(Aggregator.gather("page", { profile: Effect.fail("no"), orders }))
+
+      assert.deepStrictEqual([orders.seen.asked, orders.seen.interrupted], [[0], [0]])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes the first of those that end at once, and counts no other", () =>
+    Effect.gen(function* () {
+      const both = { a: Effect.succeed("a"), b: Effect.succeed("b") }
+
+      assert.strictEqual(yield* Aggregator.first("first", both), "a")
+      assert.deepStrictEqual(yield* Aggregator.quorum("two", { ...both, c: Effect.succeed("c") }, 2), {
+        a: "a",
+        b: "b"
+      })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("carries the fiber refs of sources that succeeded over to the caller, and not their services", () =>
+    Effect.gen(function* () {
+      const ref = yield* FiberRef.make("before")
+      const { observe } = yield* Aggregator
+      const asking = yield* observe("own", "failFast", undefined, (context) =>
+        Effect.zipRight(
+          Policies.failFast(context, [{ name: "a", effect: FiberRef.set(ref, "after") }]),
+          Effect.map(Asking, ({ name }) => name)
+        )
+      )
+      assert.deepStrictEqual([yield* FiberRef.get(ref), asking], ["after", "unnamed"])
+
+      yield* Effect.exit(Aggregator.gather("page", { a: FiberRef.set(ref, "failed"), b: Effect.fail("no") }))
+      assert.strictEqual(yield* FiberRef.get(ref), "after")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.live("leaves no timer behind", () =>
+    Effect.gen(function* () {
+      const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+      const before = timers()
+      yield* Aggregator.gather("page", { a: Effect.sleep(1) }, { deadline: "1 minute" })
+      yield* Effect.exit(Aggregator.gather("page", { a: Effect.fail("no") }, { deadline: "1 minute" }))
+
+      assert.strictEqual(timers(), before)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("asks twenty thousand sources that end at once, one at a time, without a stack overflow", () =>
+    Effect.gen(function* () {
+      const sources = Array.from({ length: 20_000 }, (_, index) => Effect.succeed(index))
+      const answers = yield* Aggregator.gather("many", sources, { concurrency: 1 })
+
+      assert.strictEqual(answers[19_999], 19_999)
+    }).pipe(Effect.withTracerEnabled(false), Effect.provide(layer))
+  )
+})
