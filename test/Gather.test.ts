@@ -13,6 +13,16 @@ const failureOf = <E>(exit: Exit.Exit<unknown, E>): E =>
   Option.getOrThrow(Cause.failureOption(Option.getOrThrow(Exit.causeOption(exit))))
 
 describe("Gather.failFast", () => {
+  it.effect("answers in the shape of the sources, whatever their names", () =>
+    Effect.gen(function* () {
+      // As it comes from JSON; in a literal the name would set the prototype.
+      const sources = Object.fromEntries([["__proto__", Effect.succeed(1)]])
+      const answer = yield* Gather.failFast(sources)
+
+      assert.deepStrictEqual(Object.entries(answer), [["__proto__", 1]])
+    })
+  )
+
   it.effect("answers in the shape of the effects once the slowest has answered", () =>
     Effect.gen(function* () {
       const [elapsed, exit] = yield* Testkit.timed(

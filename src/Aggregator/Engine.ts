@@ -133,7 +133,7 @@ class Run<A, E, R> {
     const cancel =
       task.promised === undefined
         ? askFiber(this.place, entry, task.effect, (refs) => this.succeeded(refs))
-        : askPromise(this.place, entry, task.promised, () => this.signals.of(index))
+        : askPromise(this.place, entry, task.promised, this.signals, index)
     if (!done) this.cancels[index] = cancel
   }
 

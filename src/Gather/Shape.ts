@@ -104,7 +104,19 @@ export const named = <T>(shape: Shape<T>): ReadonlyArray<readonly [name: string,
  * @since 0.1.0
  * @category constructors
  */
-export const like = <T>(shape: Shape<unknown>, results: ReadonlyArray<T>): ReadonlyArray<T> | Record<string, T> =>
-  isIterable(shape) ? results : Object.fromEntries(Object.keys(shape).map((name, index) => [name, results[index]!]))
+export const like = <T>(shape: Shape<unknown>, results: ReadonlyArray<T>): ReadonlyArray<T> | Record<string, T> => {
+  if (isIterable(shape)) return results
+  const named: Record<string, T> = {}
+  let index = 0
+  for (const name of Object.keys(shape)) set(named, name, results[index++]!)
+  return named
+}
+
+/** A plain assignment to `__proto__` would set the prototype. */
+const set = <T>(named: Record<string, T>, name: string, value: T): void => {
+  if (name === "__proto__")
+    Object.defineProperty(named, name, { value, enumerable: true, configurable: true, writable: true })
+  else named[name] = value
+}
 
 const isIterable = <T>(shape: Shape<T>): shape is Iterable<T> => Symbol.iterator in shape

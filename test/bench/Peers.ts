@@ -66,6 +66,7 @@ export const handWritten = async (asks: Asks) => {
 
 export const viaPMap = (asks: Asks) => {
   const signal = AbortSignal.timeout(deadline)
+  setMaxListeners(0, signal)
   return pMap(Object.values(asks), (ask) => ask(signal), { signal })
 }
 

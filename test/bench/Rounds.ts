@@ -41,6 +41,14 @@ export interface Target {
   readonly pass: boolean
 }
 
+/** What one part of the bench has to say. */
+export interface Part {
+  readonly title: string
+  readonly head: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<ReadonlyArray<string>>
+  readonly targets: ReadonlyArray<Target>
+}
+
 /** What it was measured on; the first line of every table. */
 export const machine = (): string => {
   const all = cpus()

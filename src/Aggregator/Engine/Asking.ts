@@ -23,6 +23,7 @@ import { Asking } from "../../Receipt/Asking.ts"
 import type { Entry } from "../../Receipt/Recorder.ts"
 import { labelOf } from "../Report.ts"
 import type { Spans } from "../Spans.ts"
+import type { Signals } from "./Signals.ts"
 
 /**
  * Where sources run.
@@ -80,16 +81,16 @@ export const askPromise = <A, E>(
   place: Place<never>,
   entry: Entry<A, E>,
   { ask, failed, lingers, succeeded }: Promised<A, E>,
-  controller: () => AbortController
+  signals: Signals,
+  index: number
 ): (() => void) => {
   const { spans } = place
   // Nothing runs inside it that could look at its span.
   const span = spans?.kept === true ? startSpan(spans, entry) : undefined
   // A function without a parameter does not look at its signal.
-  const own = ask.length === 0 ? undefined : controller()
+  const own = ask.length === 0 ? undefined : signals.of(index)
   let open = true
   const settle = (exit: Exit.Exit<A, E>) => {
-    if (!open) return
     open = false
     if (span !== undefined) spans!.end(span, exit)
     entry.ended(exit)
@@ -97,15 +98,15 @@ export const askPromise = <A, E>(
   entry.begin()
   const asked = begin(() => ask(own?.signal as AbortSignal))
   asked.then(
-    (value) => settle(succeeded(value)),
-    (error) => settle(failed(error))
+    (value) => open && settle(succeeded(value)),
+    (error) => open && settle(failed(error))
   )
   return () => {
     if (!open) return
     open = false
     entry.cancelled()
     if (span !== undefined) spans!.end(span, Exit.interrupt(FiberId.none))
-    own?.abort()
+    if (own !== undefined) signals.abort(own)
     if (lingers) linger(place, entry, asked)
     else entry.cleaned()
   }

@@ -19,6 +19,7 @@ const most = 8
 export class Signals {
   private shared: AbortController | undefined = undefined
   private sharing = 0
+  private reason: DOMException | undefined = undefined
 
   constructor(
     private readonly spec: Pick<Spec<never, never>, "allOrNothing">,
@@ -34,5 +35,10 @@ export class Signals {
     }
     this.sharing += 1
     return this.shared
+  }
+
+  /** Aborts with the reason that a signal has by default; one for all, since making one takes a stack trace. */
+  abort(controller: AbortController): void {
+    controller.abort((this.reason ??= new DOMException("This operation was aborted", "AbortError")))
   }
 }
