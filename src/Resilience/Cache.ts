@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Exit, Metric } from "effect"
+import { type Duration, Effect, type Exit } from "effect"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
 import { Asking } from "../Receipt/Asking.ts"
@@ -12,6 +12,7 @@ import * as Bounds from "./Bounds.ts"
 import { inMemory, type Values } from "./Cache/Values.ts"
 import { type Key, toText } from "./Key.ts"
 import * as Sharing from "./Metrics/Sharing.ts"
+import { each, tagged } from "./Metrics/Tags.ts"
 import { arrival, Shared } from "./Patience.ts"
 import * as SingleFlight from "./SingleFlight.ts"
 import * as Transient from "./Transient.ts"
@@ -94,7 +95,7 @@ export const make = <A, E = never>(
   options: CacheOptions<E> & { readonly capacity?: number | undefined }
 ): Cache<A, E> => {
   const capacity = Options.count("Cache.make", "capacity", options.capacity ?? 1_000)
-  const evictions = Metric.tagged(Sharing.evictions, "cache", options.name ?? "unnamed")
+  const evictions = tagged(Sharing.evictions, { cache: options.name ?? "unnamed" })
   return over(
     "Cache.make",
     options,
@@ -147,9 +148,8 @@ export const over = <A, E>(where: string, options: CacheOptions<E>, values: Valu
   const refreshing = new Set<string>()
   /** The calls whose outcome will be kept. */
   const loading = new Map<string, object>()
-  const lookups = Metric.tagged(Sharing.lookups, "cache", name)
-  const found = (what: "fresh" | "stale" | "nothing" | "trouble" | "spare") =>
-    Metric.tagged(lookups, "found", what).unsafeUpdate(1, [])
+  const lookups = each(Sharing.lookups, { cache: name }, "found")
+  const found = (what: "fresh" | "stale" | "nothing" | "trouble" | "spare") => lookups(what).unsafeUpdate(1, [])
 
   const keeps = (exit: Exit.Exit<A, E>): boolean => {
     if (exit._tag === "Success") return true

@@ -6,6 +6,7 @@
  */
 import { Metric } from "effect"
 import type { Attempt, Refused } from "../Receipt.ts"
+import { each, tagged } from "./Metrics/Tags.ts"
 
 /**
  * Calls made again after a failure, by `source` and `outcome` (`succeeded`, `failed`, `cancelled`).
@@ -49,6 +50,15 @@ export const refusals = Metric.counter("muster_refusals_total", {
 export const breakersOpen = Metric.gauge("muster_breakers_open", { description: "Breakers that are not closed" })
 
 /**
+ * Breakers, by `breaker` and `state` (`closed`, `open`, `half-open`): of one it is 1 in one state and 0 in the others, of
+ * a keyed one how many of its keys.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const breakers = Metric.gauge("muster_breakers", { description: "Breakers in a state" })
+
+/**
  * Changes of breakers, by `breaker` and `to` (`open`, `half-open`, `closed`).
  *
  * @since 0.1.0
@@ -66,9 +76,8 @@ export const breakerTransitions = Metric.counter("muster_breaker_transitions_tot
  * @category recording
  */
 export const counting = (metric: typeof retries, source: string) => {
-  const named = Metric.tagged(metric, "source", source)
-  return (outcome: NonNullable<Attempt["outcome"]>): void =>
-    Metric.tagged(named, "outcome", outcome).unsafeUpdate(1, [])
+  const by = each(metric, { source }, "outcome")
+  return (outcome: NonNullable<Attempt["outcome"]>): void => by(outcome).unsafeUpdate(1, [])
 }
 
 /**
@@ -78,7 +87,7 @@ export const counting = (metric: typeof retries, source: string) => {
  * @category recording
  */
 export const refused = (source: string, by: Refused | "hedge-budget"): void =>
-  refusals.pipe(Metric.tagged("source", source), Metric.tagged("by", by)).unsafeUpdate(1, [])
+  tagged(refusals, { source, by }).unsafeUpdate(1, [])
 
 /**
  * Counts a change of the breaker with this name.
@@ -87,4 +96,4 @@ export const refused = (source: string, by: Refused | "hedge-budget"): void =>
  * @category recording
  */
 export const changed = (breaker: string, to: string): void =>
-  breakerTransitions.pipe(Metric.tagged("breaker", breaker), Metric.tagged("to", to)).unsafeUpdate(1, [])
+  tagged(breakerTransitions, { breaker, to }).unsafeUpdate(1, [])

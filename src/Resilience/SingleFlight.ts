@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Exit, Metric } from "effect"
+import { Effect, type Exit } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import { Asking } from "../Receipt/Asking.ts"
 import { Alarms } from "./Alarms.ts"
 import { type Key, toText } from "./Key.ts"
 import * as Sharing from "./Metrics/Sharing.ts"
+import { tagged } from "./Metrics/Tags.ts"
 import { arrival, Shared } from "./Patience.ts"
 import { Flight } from "./SingleFlight/Flight.ts"
 
@@ -63,8 +64,8 @@ export const make = <A, E = never>(options: { readonly name?: string | undefined
   const { name = "unnamed" } = options
   const flights = new Map<string, Flight<A, E>>()
   const alarms = new Alarms()
-  const named = Metric.tagged(Sharing.flights, "flights", name)
-  const [led, joined] = [Metric.tagged(named, "role", "led"), Metric.tagged(named, "role", "joined")]
+  const led = tagged(Sharing.flights, { flights: name, role: "led" })
+  const joined = tagged(Sharing.flights, { flights: name, role: "joined" })
 
   const begin = (text: string, source: string) => {
     const flight: Flight<A, E> = new Flight(source, alarms, () => {

@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util"
 import * as FailFast from "./FailFast.ts"
 import * as Guards from "./Guards.ts"
+import * as Http from "./Http.ts"
 import * as InProcess from "./InProcess.ts"
 import * as Memory from "./Memory.ts"
 import { machine, type Part, table } from "./Rounds.ts"
@@ -15,7 +16,8 @@ const parts: Readonly<Record<string, (rounds: number) => Promise<Part>>> = {
   inproc: InProcess.measureAll,
   failfast: FailFast.measureAll,
   memory: Memory.measureAll,
-  guards: Guards.measureAll
+  guards: Guards.measureAll,
+  http: (rounds) => Http.measureAll(Math.min(rounds, 5))
 }
 
 const { positionals, values } = parseArgs({

@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type Exit, Metric } from "effect"
+import type { Exit } from "effect"
 import * as Permits from "../../Permits.ts"
 import { Line } from "../../Permits/Line.ts"
 import { type Alarm, Alarms } from "../Alarms.ts"
 import * as Latency from "../Latency.ts"
 import * as Sharing from "../Metrics/Sharing.ts"
+import { tagged } from "../Metrics/Tags.ts"
 import type { Arrival } from "../Patience.ts"
 
 /**
@@ -152,8 +153,8 @@ export class Wards {
   private readonly latency = Latency.make("Bulkhead.make")
 
   constructor(readonly settings: Settings) {
-    this.inFlight = Metric.tagged(Sharing.bulkheadInFlight, "bulkhead", settings.name)
-    this.waiting = Metric.tagged(Sharing.bulkheadWaiting, "bulkhead", settings.name)
+    this.inFlight = tagged(Sharing.bulkheadInFlight, { bulkhead: settings.name })
+    this.waiting = tagged(Sharing.bulkheadWaiting, { bulkhead: settings.name })
   }
 
   get size(): number {

@@ -6,6 +6,7 @@
  */
 import { Metric, MetricBoundaries } from "effect"
 import type { Asked } from "../../Receipt/Asking.ts"
+import { tagged } from "./Tags.ts"
 
 /**
  * Calls that hold a place of a bulkhead, by `bulkhead`.
@@ -102,7 +103,7 @@ export const evictions = Metric.counter("muster_cache_evictions_total", {
  * @category recording
  */
 export const queueing = (guard: "bulkhead" | "rate-limit", name: string) => {
-  const named = queued.pipe(Metric.tagged("guard", guard), Metric.tagged("name", name))
+  const named = tagged(queued, { guard, name })
   return (asking: Asked, millis: number): void => {
     asking.queued(millis)
     named.unsafeUpdate(millis, [])
@@ -116,6 +117,6 @@ export const queueing = (guard: "bulkhead" | "rate-limit", name: string) => {
  * @category recording
  */
 export const pausing = (limit: string) => {
-  const named = Metric.tagged(rateLimitPauses, "limit", limit)
+  const named = tagged(rateLimitPauses, { limit })
   return (): void => named.unsafeUpdate(1, [])
 }

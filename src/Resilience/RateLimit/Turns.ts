@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Effect, Metric } from "effect"
+import { Effect } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import { Alarms } from "../Alarms.ts"
 import * as Behind from "../Behind.ts"
 import * as Sharing from "../Metrics/Sharing.ts"
+import { tagged } from "../Metrics/Tags.ts"
 import type { Arrival } from "../Patience.ts"
 import { Memory } from "./Memory.ts"
 import { isTooLong, Queue, type Supply, Waiter } from "./Queue.ts"
@@ -78,7 +79,7 @@ export class Turns<E> {
     name: string,
     private readonly source: Source<E>
   ) {
-    this.gauge = Metric.tagged(Sharing.rateLimitWaiting, "limit", name)
+    this.gauge = tagged(Sharing.rateLimitWaiting, { limit: name })
   }
 
   /** How many wait. */
