@@ -3,18 +3,16 @@
  *
  * @since 0.1.0
  */
-import { HttpClient, HttpClientRequest, type HttpClientResponse, HttpTraceContext } from "@effect/platform"
-import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { HttpClient, HttpClientRequest, HttpTraceContext } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Undici from "@effect/platform-node/Undici"
-import { Clock, type Duration, Effect, Layer, Option, Schema, Stream } from "effect"
-import { Socket } from "node:net"
-import type { SecureContextOptions } from "node:tls"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
 import { Asking } from "../Receipt/Asking.ts"
-import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../Source.ts"
-import * as Fault from "./Fault.ts"
+import { type SourceError, SourceMalformed, SourceRejected } from "../Source.ts"
+import * as Agent from "./Http/Agent.ts"
+import { type Broken, Direct, exchange, type Question, type Reply } from "./Http/Direct.ts"
+import { accepted, parsed, transportError } from "./Http/Replies.ts"
 import * as Mismatch from "./Mismatch.ts"
 
 /**
@@ -36,19 +34,7 @@ export interface JsonOptions<A, I, R> {
  * @since 0.1.0
  * @category models
  */
-export interface ClientOptions {
-  /** How long a connection may take to be made; default 2 seconds. It is kept to within about a second. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /**
-   * A server that says nothing for so long, before its answer or in the middle of it, is given up; default 30 seconds. It is
-   * kept to within about a second.
-   */
-  readonly answerTimeout?: Duration.DurationInput | undefined
-  /** At most so many connections to each server, over which requests take turns; default: as many as there are requests. */
-  readonly maxConnections?: number | undefined
-  /** Whom to trust over TLS besides those that Node trusts, and how to show who asks: `ca`, `cert`, `key`. */
-  readonly tls?: SecureContextOptions | undefined
-}
+export type ClientOptions = Agent.ClientOptions
 
 /**
  * Asks for JSON and gives the decoded value. A URL is asked with `GET`; for anything else give an `HttpClientRequest`.
@@ -77,26 +63,30 @@ export const json = <A, I, R>(
     const source = (yield* Asking).name
     const sent = typeof request === "string" || request instanceof URL ? HttpClientRequest.get(request) : request
     let asked: string = sent.method
-    const client = (yield* HttpClient.HttpClient).pipe(
-      HttpClient.mapRequestEffect((request) => prepared(source, request, (text) => (asked = text))),
-      // Its own span would hold the URL with its query.
-      HttpClient.withTracerDisabledWhen(() => true),
-      // Without a scope, a connection whose body nobody reads stays open.
-      HttpClient.withScope
+    const ready = (request: HttpClientRequest.HttpClientRequest) =>
+      Effect.tap(prepared(source, request), (ready) => (asked = ready.asked))
+    const client = yield* HttpClient.HttpClient
+    const direct = yield* Effect.serviceOption(Direct)
+    const reply = yield* Effect.mapError(
+      Option.isSome(direct) && direct.value.client === client && isPlain(sent)
+        ? Effect.flatMap(ready(HttpClientRequest.acceptJson(sent)), (ready) =>
+            exchange(direct.value.dispatcher, question(ready), maxBytes)
+          )
+        : throughClient(
+            HttpClient.mapRequestEffect(client, (request) => Effect.map(ready(request), onlyRequest)),
+            sent,
+            maxBytes
+          ),
+      (error) => (error instanceof SourceRejected ? error : transportError(source, asked, error))
     )
-    const broken = (error: HttpClientError) => Effect.fail(transportError(source, asked, error))
-    const response = yield* Effect.catchTags(client.execute(HttpClientRequest.acceptJson(sent)), {
-      RequestError: broken,
-      ResponseError: broken
-    })
-    yield* Effect.annotateCurrentSpan("http.response.status_code", response.status)
-    yield* accepted(source, asked, response)
+    yield* Effect.annotateCurrentSpan("http.response.status_code", reply.status)
+    yield* accepted(source, asked, reply)
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `${asked}: ${reason}` })
-    const body = yield* read(response, maxBytes, malformed).pipe(Effect.catchTag("ResponseError", broken))
+    const body = yield* parsed(reply, maxBytes, malformed)
     return yield* Effect.mapError(Schema.decodeUnknown(options.schema)(body), ({ issue }) =>
       malformed(Mismatch.describe(issue))
     )
-  }).pipe(Effect.scoped, Effect.withSpan("Http.json", { kind: "client", captureStackTrace: false }))
+  }).pipe(Effect.withSpan("Http.json", { kind: "client", captureStackTrace: false }))
 
 /**
  * An `HttpClient` over undici with connections of its own, which are closed with the layer, also those still being made.
@@ -105,60 +95,32 @@ export const json = <A, I, R>(
  * @category layers
  */
 export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.provide(
-    NodeHttpClient.layerUndiciWithoutDispatcher,
-    Layer.scoped(
-      NodeHttpClient.Dispatcher,
-      Effect.acquireRelease(
-        Effect.sync(() => makeDispatcher(options)),
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const { dispatcher } = yield* Effect.acquireRelease(
+        Effect.sync(() => Agent.make(options)),
         ({ close }) => Effect.promise(close)
-      ).pipe(Effect.map(({ dispatcher }) => dispatcher))
-    )
+      )
+      const context = yield* Layer.build(
+        Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, Layer.succeed(NodeHttpClient.Dispatcher, dispatcher))
+      )
+      return Context.add(context, Direct, { client: Context.get(context, HttpClient.HttpClient), dispatcher })
+    })
   )
 
-const makeDispatcher = (options: ClientOptions) => {
-  const time = (option: "connectTimeout" | "answerTimeout", otherwise: number) => {
-    const millis = Options.duration("Http.layer", option, options[option] ?? otherwise)
-    // For undici, zero is no limit.
-    return millis === Infinity ? 0 : Math.max(1, millis)
-  }
-  const { maxConnections, tls } = options
-  const connections =
-    maxConnections === undefined ? null : Options.count("Http.layer", "maxConnections", maxConnections)
-  const connect = Undici.buildConnector({ ...tls, timeout: time("connectTimeout", 2_000) })
-  const answerTimeout = time("answerTimeout", 30_000)
-  const opening = new Set<Socket>()
-  const agent = new Undici.Agent({
-    connections,
-    connect: (options, callback) => {
-      // It gives the socket, though its type does not say so. Destroying an agent forgets the sockets it is opening.
-      const socket: unknown = connect(options, (...result) => {
-        if (socket instanceof Socket) opening.delete(socket)
-        callback(...result)
-      })
-      if (socket instanceof Socket) opening.add(socket)
-    }
-  })
-  const close = () => {
-    const closed = agent.destroy()
-    opening.forEach((socket) => socket.destroy(new Error("the client was closed")))
-    return closed
-  }
-  // The client says that there is no limit with every request.
-  const limited = agent.compose(
-    (dispatch) => (request, handler) =>
-      dispatch({ ...request, headersTimeout: answerTimeout, bodyTimeout: answerTimeout }, handler)
-  )
-  return { dispatcher: limited, close }
+interface Ready {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly url: URL
+  /** What errors call it. */
+  readonly asked: string
 }
 
-/** The request as it is sent: always a new object, since `withScope` ties the connection to the object. */
-const prepared = (source: string, request: HttpClientRequest.HttpClientRequest, note: (asked: string) => void) =>
+/** The request as it is sent. */
+const prepared = (source: string, request: HttpClientRequest.HttpClientRequest): Effect.Effect<Ready, SourceRejected> =>
   Effect.gen(function* () {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol))
       return yield* new SourceRejected({ source, reason: "its URL is not a whole one of http or https" })
-    note(`${request.method} ${url.origin}${url.pathname}`)
     const span = yield* Effect.option(Effect.currentSpan)
     yield* Effect.annotateCurrentSpan({
       "http.request.method": request.method,
@@ -166,21 +128,63 @@ const prepared = (source: string, request: HttpClientRequest.HttpClientRequest, 
       "server.port": url.port,
       "url.path": url.pathname
     })
-    return HttpClientRequest.setHeaders(cleaned(request), {
+    const headers = {
       ...(yield* Deadline.toHeaders),
       ...Option.match(span, { onNone: () => ({}), onSome: HttpTraceContext.toHeaders })
-    })
+    }
+    const asked = `${request.method} ${url.origin}${url.pathname}`
+    return { request: HttpClientRequest.setHeaders(cleaned(request, url), headers), url, asked }
   })
 
 /** undici sends the fragment of a URL, and passes over its credentials; here they mean what they mean everywhere. */
-const cleaned = (request: HttpClientRequest.HttpClientRequest) => {
-  const url = new URL(request.url)
+const cleaned = (request: HttpClientRequest.HttpClientRequest, url: URL) => {
   const credentials = [decoded(url.username), decoded(url.password)] as const
   url.username = url.password = url.hash = ""
-  const plain = HttpClientRequest.removeHash(HttpClientRequest.setUrl(request, url.toString()))
+  const plain = HttpClientRequest.removeHash(
+    HttpClientRequest.setUrlParams(HttpClientRequest.setUrl(request, url.toString()), [])
+  )
   const needsThem = credentials.join("") !== "" && request.headers["authorization"] === undefined
   return needsThem ? HttpClientRequest.basicAuth(plain, ...credentials) : plain
 }
+
+const isPlain = ({ body }: HttpClientRequest.HttpClientRequest) => body._tag === "Empty" || body._tag === "Uint8Array"
+
+const question = ({ request: { body, headers, method }, url }: Ready): Question => ({
+  method,
+  url,
+  headers,
+  body: body._tag === "Uint8Array" ? body.body : undefined
+})
+
+const onlyRequest = ({ request }: Ready) => request
+
+/** By a client that somebody has changed, or made. */
+const throughClient = <E extends Broken>(
+  given: HttpClient.HttpClient.With<E>,
+  request: HttpClientRequest.HttpClientRequest,
+  maxBytes: number
+): Effect.Effect<Reply, E | Broken> =>
+  Effect.gen(function* () {
+    const client = given.pipe(
+      // Its own span would hold the URL with its query.
+      HttpClient.withTracerDisabledWhen(() => true),
+      // Without a scope, a connection whose body nobody reads stays open.
+      HttpClient.withScope
+    )
+    const { headers, status, stream } = yield* client.execute(HttpClientRequest.acceptJson(request))
+    if (status < 200 || status >= 300) return { status, headers, body: "unread" as const }
+    if (Number(headers["content-length"]) > maxBytes) return { status, headers, body: "too long" as const }
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    yield* Stream.runForEachWhile(stream, (chunk) =>
+      Effect.sync(() => {
+        size += chunk.byteLength
+        chunks.push(chunk)
+        return size <= maxBytes
+      })
+    )
+    return { status, headers, body: size > maxBytes ? ("too long" as const) : Buffer.concat(chunks) }
+  }).pipe(Effect.scoped)
 
 const decoded = (text: string) => {
   try {
@@ -188,61 +192,4 @@ const decoded = (text: string) => {
   } catch {
     return text
   }
-}
-
-const transient = new Set([408, 425, 429])
-
-const accepted = (source: string, asked: string, { headers, status }: HttpClientResponse.HttpClientResponse) => {
-  if (status >= 200 && status < 300) return Effect.void
-  const reason = `${asked} answered ${status}`
-  if (status < 500 && !transient.has(status)) return new SourceRejected({ source, reason, status })
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const retryAfter = readRetryAfter(headers["retry-after"], now)
-    return new SourceUnavailable({ source, reason, ...(retryAfter === undefined ? {} : { retryAfter }) })
-  })
-}
-
-/** `Retry-After`, in seconds or as a date, as milliseconds from now; what cannot be read is passed over. */
-const readRetryAfter = (text: string | undefined, now: number): number | undefined => {
-  if (text === undefined) return undefined
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000
-  const date = text.endsWith("GMT") ? Date.parse(text) : NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
-}
-
-const read = (
-  response: HttpClientResponse.HttpClientResponse,
-  maxBytes: number,
-  malformed: (reason: string) => SourceMalformed
-) =>
-  Effect.gen(function* () {
-    const tooLong = () => malformed(`the body is longer than ${maxBytes} bytes`)
-    if (Number(response.headers["content-length"]) > maxBytes) return yield* tooLong()
-    const chunks: Array<Uint8Array> = []
-    let size = 0
-    yield* Stream.runForEach(response.stream, (chunk) => {
-      size += chunk.byteLength
-      chunks.push(chunk)
-      return size > maxBytes ? Effect.fail(tooLong()) : Effect.void
-    })
-    return yield* Effect.try({
-      try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks))),
-      // The message of the parser quotes the body.
-      catch: () => malformed(size === 0 ? "the body is empty" : `the body is no JSON${named(response)}`)
-    })
-  })
-
-const named = ({ headers }: HttpClientResponse.HttpClientResponse) => {
-  const type = /^[\w.+-]{1,40}\/[\w.+-]{1,60}/.exec(headers["content-type"] ?? "")
-  return type === null || type[0] === "application/json" ? "" : `, it is ${type[0]}`
-}
-
-const transportError = (source: string, asked: string, error: HttpClientError): SourceError => {
-  const code = Fault.codeOf(error.cause)
-  const fault = (reason = Fault.describe(code, "the request failed")) => ({ source, reason: `${asked}: ${reason}` })
-  if (error._tag === "RequestError" && error.reason !== "Transport") return new SourceRejected(fault())
-  if (code !== undefined && (Fault.isTls(code) || code === "UND_ERR_INVALID_ARG")) return new SourceRejected(fault())
-  if (code !== undefined && /^HPE_|^HTTPParserError$/.test(code))
-    return new SourceMalformed(fault("the answer is no HTTP"))
-  return new SourceUnavailable(fault())
 }

@@ -1,4 +1,5 @@
 import { suite } from "./contract.ts"
-import { adapter } from "./Http/Adapter.ts"
+import { adapter, direct } from "./Http/Adapter.ts"
 
 suite(adapter, "long")
+suite(direct, "long")

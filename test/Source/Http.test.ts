@@ -8,9 +8,10 @@ import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Http from "../../src/Source/Http.ts"
 import { suite } from "./contract.ts"
-import { adapter } from "./Http/Adapter.ts"
+import { adapter, direct } from "./Http/Adapter.ts"
 
 suite(adapter, "short")
+suite(direct, "short")
 
 const Profile = Schema.Struct({ id: Schema.String, name: Schema.NonEmptyString })
 
@@ -86,6 +87,18 @@ describe("Http.json", () => {
       assert.strictEqual(server.requests[0]!.headers.accept, "application/json")
       // undici frees a connection only a turn of the event loop after the answer, so two of them take turns.
       assert.isAtMost(new Set(server.requests.map((request) => request.socket)).size, 2)
+    }).pipe(provided)
+  )
+
+  live("waits for the answer when the server says something before it", () =>
+    Effect.gen(function* () {
+      const server = yield* upstream((_, response) => {
+        response.writeEarlyHints({ link: "</style.css>; rel=preload" }, () =>
+          response.writeHead(200).end(`{"id":"1","name":"Alice"}`)
+        )
+      })
+
+      assert.deepStrictEqual(yield* Http.json(server.url, { schema: Profile }), { id: "1", name: "Alice" })
     }).pipe(provided)
   )
 

@@ -2,7 +2,7 @@
  * HTTP, as the contract uses it: an upstream service of ours, behind a password.
  */
 import { HttpClient, HttpClientRequest } from "@effect/platform"
-import { Effect, Layer, Option, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Schema, type Scope } from "effect"
 import { createServer as createPlain, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import { createServer as createTls } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
@@ -113,18 +113,43 @@ const layer = (url: string, { ca, connections, connectTimeout }: LayerOptions) =
   )
 }
 
+/** What is asked, given how a request for a path is made. */
+const calls = <R>(to: (path: string) => Effect.Effect<string, never, R>) => {
+  const ask = <A, I>(path: string, options: Http.JsonOptions<A, I, never>) =>
+    Effect.flatMap(to(path), (url) => Http.json(url, options))
+  return {
+    quick: ask("/quick", { schema: Schema.Literal("here") }),
+    busyFor: (millis: number) => ask(`/busy?number=${millis}`, { schema: Schema.Literal("done") }),
+    echo: (text: string) =>
+      Effect.flatMap(to("/echo"), (url) =>
+        Http.json(HttpClientRequest.bodyText(HttpClientRequest.post(url), text), { schema: Schema.String })
+      ),
+    misfit: ask("/misfit", { schema: Schema.Struct({ price: Schema.Number }) }),
+    large: (bytes: number, maxBytes: number) => ask(`/large?number=${bytes}`, { schema: Schema.String, maxBytes })
+  }
+}
+
 export const adapter: Adapter<HttpClient.HttpClient> = {
   name: "Http",
   kind: start,
   layer,
   watch,
-  quick: Http.json("/quick", { schema: Schema.Literal("here") }),
-  busyFor: (millis) => Http.json(`/busy?number=${millis}`, { schema: Schema.Literal("done") }),
-  echo: (text) =>
-    Http.json(HttpClientRequest.bodyText(HttpClientRequest.post("/echo"), text), { schema: Schema.String }),
-  misfit: Http.json("/misfit", { schema: Schema.Struct({ price: Schema.Number }) }),
-  large: (bytes, maxBytes) => Http.json(`/large?number=${bytes}`, { schema: Schema.String, maxBytes }),
+  ...calls(Effect.succeed),
   // A server that speaks TLS hangs up on who does not.
   withoutTls: "SourceUnavailable",
   shakesHands: false
+}
+
+class Base extends Context.Tag("effect-muster/test/Source/Http/Base")<Base, string>() {}
+
+/** The same by a client that nobody has changed, which is asked without its streams and scopes. */
+export const direct: Adapter<HttpClient.HttpClient | Base> = {
+  ...adapter,
+  ...calls((path) => Effect.map(Base, (base) => base + path)),
+  name: "Http, by whole URLs",
+  layer: (url, { ca, connections, connectTimeout }) =>
+    Layer.merge(
+      Http.layer({ connectTimeout, maxConnections: connections, tls: ca === undefined ? undefined : { ca } }),
+      Layer.succeed(Base, (ca === undefined ? url : url.replace(/^http:/, "https:")).replace(/\/$/, ""))
+    )
 }

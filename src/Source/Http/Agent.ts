@@ -1,0 +1,72 @@
+/**
+ * undici's connections, with limits and an end.
+ *
+ * @since 0.1.0
+ */
+import * as Undici from "@effect/platform-node/Undici"
+import type { Duration } from "effect"
+import { Socket } from "node:net"
+import type { SecureContextOptions } from "node:tls"
+import * as Options from "../../Options.ts"
+
+/**
+ * How connections are made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClientOptions {
+  /** How long a connection may take to be made; default 2 seconds. It is kept to within about a second. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /**
+   * A server that says nothing for so long, before its answer or in the middle of it, is given up; default 30 seconds. It is
+   * kept to within about a second.
+   */
+  readonly answerTimeout?: Duration.DurationInput | undefined
+  /** At most so many connections to each server, over which requests take turns; default: as many as there are requests. */
+  readonly maxConnections?: number | undefined
+  /** Whom to trust over TLS besides those that Node trusts, and how to show who asks: `ca`, `cert`, `key`. */
+  readonly tls?: SecureContextOptions | undefined
+}
+
+/**
+ * A dispatcher, and the way to close it with all its connections, also those still being made.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: ClientOptions) => {
+  const time = (option: "connectTimeout" | "answerTimeout", otherwise: number) => {
+    const millis = Options.duration("Http.layer", option, options[option] ?? otherwise)
+    // For undici, zero is no limit.
+    return millis === Infinity ? 0 : Math.max(1, millis)
+  }
+  const { maxConnections, tls } = options
+  const connections =
+    maxConnections === undefined ? null : Options.count("Http.layer", "maxConnections", maxConnections)
+  const connect = Undici.buildConnector({ ...tls, timeout: time("connectTimeout", 2_000) })
+  const answerTimeout = time("answerTimeout", 30_000)
+  const opening = new Set<Socket>()
+  const agent = new Undici.Agent({
+    connections,
+    connect: (options, callback) => {
+      // It gives the socket, though its type does not say so. Destroying an agent forgets the sockets it is opening.
+      const socket: unknown = connect(options, (...result) => {
+        if (socket instanceof Socket) opening.delete(socket)
+        callback(...result)
+      })
+      if (socket instanceof Socket) opening.add(socket)
+    }
+  })
+  const close = () => {
+    const closed = agent.destroy()
+    opening.forEach((socket) => socket.destroy(new Error("the client was closed")))
+    return closed
+  }
+  // The client says that there is no limit with every request.
+  const limited = agent.compose(
+    (dispatch) => (request, handler) =>
+      dispatch({ ...request, headersTimeout: answerTimeout, bodyTimeout: answerTimeout }, handler)
+  )
+  return { dispatcher: limited, close }
+}
