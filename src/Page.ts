@@ -1,11 +1,12 @@
 /**
- * A page that shows receipts: live from a server, or carried in one file. It has no framework, no build step, and loads
- * nothing from elsewhere.
+ * Pages that show receipts, live from a server or carried in one file, and what other settings would have done. They have
+ * no framework, no build step, and load nothing from elsewhere.
  *
  * @since 0.1.0
  */
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
+import * as Document from "./Page/Document.ts"
+import * as Files from "./Page/Files.ts"
 import type { Receipt } from "./Receipt.ts"
 
 /**
@@ -20,18 +21,15 @@ export interface Asset {
 }
 
 /**
- * Where it is served: the page at `/`, its scripts and its style.
+ * Where it is served: the page at `/`, its scripts and its styles.
  *
  * @since 0.1.0
  * @category assets
  */
 export const paths: ReadonlyArray<`/${string}`> = [
   "/",
-  "/Main.js",
-  "/Live.js",
-  "/Stats.js",
-  "/Waterfall.js",
-  "/Style.css"
+  ...Files.live.map((name) => `/${name}` as const),
+  ...Files.styles.map((name) => `/${name}` as const)
 ]
 
 /**
@@ -41,11 +39,14 @@ export const paths: ReadonlyArray<`/${string}`> = [
  * @category assets
  */
 export const assets = (): ReadonlyMap<`/${string}`, Asset> => {
-  const head = `<link rel="stylesheet" href="/Style.css">\n<script type="module" src="/Main.js"></script>`
+  const head = [
+    ...Files.styles.map((name) => `<link rel="stylesheet" href="/${name}">`),
+    `<script type="module" src="/Main.js"></script>`
+  ].join("\n")
   return new Map(
     paths.map((path) => {
-      if (path === "/") return [path, asset("text/html", document({ title: "muster", head, hint: live }))]
-      return [path, asset(path.endsWith(".js") ? "text/javascript" : "text/css", textOf(path.slice(1)))]
+      if (path === "/") return [path, asset("text/html", Document.receipts({ title: "muster", head, hint: live }))]
+      return [path, asset(path.endsWith(".js") ? "text/javascript" : "text/css", Files.served(path.slice(1)))]
     })
   )
 }
@@ -66,6 +67,9 @@ const asset = (type: string, body: string): Asset => ({
   }
 })
 
+const live = `Nothing has been asked yet. Ask the server something, for example:
+<code>curl "http://127.0.0.1:8080/dashboard?id=42"</code>`
+
 /**
  * One page that carries its receipts, its scripts and its style in itself, to be sent to others or kept. It asks nobody.
  *
@@ -73,76 +77,71 @@ const asset = (type: string, body: string): Asset => ({
  * @category reports
  */
 export const report = (receipts: ReadonlyArray<Receipt>, title: string): string => {
-  const script = ["Waterfall.js", "Stats.js", "Live.js", "Main.js"].map(enclosed).join("\n")
-  const style = textOf("Style.css")
-  const allowed = policy(hashOf(script), hashOf(style), "'none'")
-  const head = [
-    `<meta http-equiv="content-security-policy" content="${escaped(allowed)}">`,
-    `<style>${style}</style>`,
-    // No text of a receipt may end the script that it stands in.
-    `<script type="application/json" id="receipts">${JSON.stringify(receipts).replaceAll("<", "\\u003c")}</script>`,
-    `<script type="module">${script}</script>`
-  ].join("\n")
-  return document({ title, head, hint: "There is no receipt in it." })
+  const head = carrying("receipts", receipts, Files.live)
+  return Document.receipts({ title, head, hint: "There is no receipt in it." })
 }
 
-/** A module as a part of one script, which has what the module exports, and no name of it besides. */
-const enclosed = (name: string) => {
-  const text = textOf(name).replaceAll(/^import .*\n/gm, "")
-  const exported = Array.from(text.matchAll(/^export const (\w+)/gm), ([, name]) => name).join(", ")
-  return `const { ${exported} } = (() => {\n${text.replaceAll(/^export /gm, "")}\nreturn { ${exported} }\n})()`
+/**
+ * A number, and where it lies with 95 % confidence.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Estimated<A> {
+  readonly value: A
+  readonly low: A
+  readonly high: A
+}
+
+/**
+ * What to expect of one setting. Shares lie between 0 and 1, times are milliseconds, and `null` is unknown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Setting {
+  readonly label: string
+  /** Whether it is the one that was recorded. */
+  readonly isRecorded: boolean
+  readonly shares: Readonly<Record<"complete" | "answered", Estimated<number>>>
+  readonly times: Readonly<Record<"p50" | "p95" | "p99", Estimated<number | null>>>
+}
+
+/**
+ * What to expect of the settings of one aggregation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Explained {
+  readonly title: string
+  readonly settings: ReadonlyArray<Setting>
+  /** The same as text. */
+  readonly lines: ReadonlyArray<string>
+}
+
+/**
+ * One page with a plot for each aggregation: how long the answers take against how many are whole, a mark for each setting.
+ * Like {@link report} it has all in itself.
+ *
+ * @since 0.1.0
+ * @category reports
+ */
+export const explained = (all: ReadonlyArray<Explained>, title: string): string =>
+  Document.explained({ title, head: carrying("explained", all, Files.explained) })
+
+/** A head that has data, scripts and styles in it, and allows no others. */
+const carrying = (id: string, data: unknown, scripts: ReadonlyArray<string>): string => {
+  const script = scripts.map(Files.enclosed).join("\n")
+  const style = Files.styles.map(Files.served).join("\n")
+  const allowed = policy(hashOf(script), hashOf(style), "'none'")
+  return [
+    `<meta http-equiv="content-security-policy" content="${Document.escaped(allowed)}">`,
+    `<style>${style}</style>`,
+    // No text of a receipt may end the script that it stands in.
+    `<script type="application/json" id="${id}">${JSON.stringify(data).replaceAll("<", "\\u003c")}</script>`,
+    `<script type="module">${script}</script>`
+  ].join("\n")
 }
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
-
-/** The same file whether this runs from `src` or from `dist`. */
-const textOf = (name: string) => readFileSync(new URL(`../src/Page/${name}`, import.meta.url), "utf8")
-
-const escaped = (text: string) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll(`"`, "&quot;")
-
-const live = `Nothing has been asked yet. Ask the server something, for example:
-<code>curl "http://127.0.0.1:8080/dashboard?id=42"</code>`
-
-const outcomes = ["succeeded", "partial", "failed", "timed-out", "cancelled"]
-
-const document = ({ head, hint, title }: { readonly title: string; readonly head: string; readonly hint: string }) =>
-  `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title>
-<link rel="icon" href="data:,">
-${head}
-</head>
-<body>
-<header>
-<h1>${escaped(title)}</h1>
-<span id="count" role="status"></span>
-<span id="state" role="status"></span>
-</header>
-<form id="login" hidden>
-<label>Admin token <input id="token" type="password" autocomplete="off"></label>
-<button>Show</button>
-</form>
-<form id="filters" aria-label="Filters">
-<label>Endpoint <select id="endpoint"><option value="">all</option></select></label>
-<label>Outcome <select id="outcome"><option value="">all</option>${outcomes.map((name) => `<option>${name}</option>`).join("")}</select></label>
-<label>Source <select id="source"><option value="">all</option></select></label>
-<label>At least (ms) <input id="duration" type="number" min="0" value="0"></label>
-<label>Text <input id="text" type="search"></label>
-<button id="pause" type="button" aria-pressed="false">Pause</button>
-</form>
-<p id="none">${hint}</p>
-<details open>
-<summary>Sources</summary>
-<div id="sums" class="scroll" tabindex="0" role="region" aria-label="Sources"></div>
-</details>
-<main>
-<ol id="list" aria-label="Aggregations, the latest first"></ol>
-<section id="receipt" aria-label="The open aggregation"></section>
-</main>
-</body>
-</html>
-`

@@ -1,8 +1,14 @@
 /**
  * A real browser for the tests of pages: Debian's, which `npm run servers` installs.
  */
+import { it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
+import axe from "axe-core"
 import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { describe } from "vitest"
 
@@ -26,6 +32,10 @@ export const suite = (title: string, body: () => void): void => {
   describe.skip(title, body)
 }
 
+/** A test of such a suite. */
+export const test = (title: string, body: Effect.Effect<void, never, Scope.Scope>): void =>
+  it.scopedLive(title, () => body, 60_000)
+
 const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() =>
     // What it would ask the network for by itself, it may not; as root it has no sandbox of its own.
@@ -41,19 +51,20 @@ const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireReleas
 export interface Look {
   readonly dark?: boolean
   readonly width?: number
+  readonly height?: number
   /** A script that runs before those of the page. */
   readonly before?: string
 }
 
 /** A page of its own, and what it complained of. */
-export const open = (url: string, { before, dark = false, width = 1280 }: Look = {}) =>
+export const open = (url: string, { before, dark = false, height = 800, width = 1280 }: Look = {}) =>
   Effect.gen(function* () {
     const chromium = yield* browser
     const complaints: Array<string> = []
     const page: Page = yield* Effect.promise(() =>
       chromium.newPage({
         colorScheme: dark ? "dark" : "light",
-        viewport: { width, height: 800 },
+        viewport: { width, height },
         acceptDownloads: true
       })
     )
@@ -69,3 +80,35 @@ export const open = (url: string, { before, dark = false, width = 1280 }: Look =
     yield* Effect.promise(() => page.goto(url))
     return { page, complaints }
   })
+
+/** A page that stands in a file, opened. */
+export const opened = (html: string, look?: Look) =>
+  Effect.gen(function* () {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-page-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+    )
+    const file = join(folder, "report.html")
+    writeFileSync(file, html)
+    return yield* open(pathToFileURL(file).href, look)
+  })
+
+/** What axe finds that is serious or critical. Its script is given to the page past its policy, by the browser itself. */
+export const faults = (page: Page) =>
+  Effect.promise(async () => {
+    const client = await page.context().newCDPSession(page)
+    const { result } = await client.send("Runtime.evaluate", {
+      expression: `${axe.source};axe.run().then(({ violations }) => JSON.stringify(violations))`,
+      awaitPromise: true
+    })
+    const violations: ReadonlyArray<{ readonly id: string; readonly impact: string }> = JSON.parse(result.value)
+    return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id)
+  })
+
+/** Takes a picture to be looked at, where `SCREENSHOTS` names a folder for them. */
+export const picture = (page: Page, name: string): Effect.Effect<void> => {
+  const folder = process.env["SCREENSHOTS"]
+  return folder === undefined
+    ? Effect.void
+    : Effect.promise(() => page.screenshot({ path: join(folder, `${name}.png`) }))
+}

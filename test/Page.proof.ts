@@ -1,10 +1,6 @@
-import { assert, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import axe from "axe-core"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
+import { readFileSync } from "node:fs"
 import type { Page as Tab } from "playwright-core"
 import * as Page from "../src/Page.ts"
 import type { Receipt } from "../src/Receipt.ts"
@@ -39,37 +35,13 @@ const receipts: ReadonlyArray<Receipt> = [
   )
 ]
 
-/** A report in a file, opened in the browser. */
 const opened = (shown: ReadonlyArray<Receipt>, look?: Chromium.Look) =>
-  Effect.gen(function* () {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-page-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-    )
-    const file = join(folder, "report.html")
-    writeFileSync(file, Page.report(shown, `muster: ${hostile}`))
-    return yield* Chromium.open(pathToFileURL(file).href, look)
-  })
+  Chromium.opened(Page.report(shown, `muster: ${hostile}`), look)
 
 const rows = (page: Tab) => page.locator("#list > li:visible")
 
-/** What axe finds that is serious or critical. Its script is given to the page past its policy, by the browser itself. */
-const faults = (page: Tab) =>
-  Effect.promise(async () => {
-    const client = await page.context().newCDPSession(page)
-    const { result } = await client.send("Runtime.evaluate", {
-      expression: `${axe.source};axe.run().then(({ violations }) => JSON.stringify(violations))`,
-      awaitPromise: true
-    })
-    const violations: ReadonlyArray<{ readonly id: string; readonly impact: string }> = JSON.parse(result.value)
-    return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id)
-  })
-
-const test = (title: string, body: Effect.Effect<void, never, import("effect").Scope.Scope>) =>
-  it.scopedLive(title, () => body, 60_000)
-
 Chromium.suite("a report in a browser", () => {
-  test(
+  Chromium.test(
     "shows every receipt, the latest first, with names as text whatever they are",
     Effect.gen(function* () {
       const { complaints, page } = yield* opened(receipts)
@@ -83,7 +55,7 @@ Chromium.suite("a report in a browser", () => {
     })
   )
 
-  test(
+  Chromium.test(
     "opens one by its link, and marks its first cause and whom it stopped",
     Effect.gen(function* () {
       const { complaints, page } = yield* opened(receipts)
@@ -99,7 +71,7 @@ Chromium.suite("a report in a browser", () => {
     })
   )
 
-  test(
+  Chromium.test(
     "is filtered by endpoint, outcome, source, duration and text",
     Effect.gen(function* () {
       const { page } = yield* opened(receipts)
@@ -107,7 +79,7 @@ Chromium.suite("a report in a browser", () => {
         Effect.promise(async () => {
           await page.reload()
           await set()
-          await page.waitForFunction(() => new Promise(requestAnimationFrame))
+          for (let frame = 0; frame < 5; frame++) await page.evaluate(() => new Promise(requestAnimationFrame))
           return rows(page).count()
         })
 
@@ -125,7 +97,7 @@ Chromium.suite("a report in a browser", () => {
     })
   )
 
-  test(
+  Chromium.test(
     "gives back the receipt that is open as a file, which reads as what it was",
     Effect.gen(function* () {
       const { page } = yield* opened(receipts)
@@ -141,24 +113,22 @@ Chromium.suite("a report in a browser", () => {
 
   for (const dark of [false, true]) {
     for (const width of [360, 1280]) {
-      test(
+      Chromium.test(
         `has no serious fault that axe finds, ${dark ? "dark" : "light"}, ${width} px wide, and scrolls down only`,
         Effect.gen(function* () {
           const { complaints, page } = yield* opened(receipts, { dark, width })
           yield* Effect.promise(() => rows(page).nth(1).locator("a").click())
 
-          assert.deepStrictEqual(yield* faults(page), [])
+          assert.deepStrictEqual(yield* Chromium.faults(page), [])
           assert.isTrue(yield* Effect.promise(() => page.evaluate(() => document.body.scrollWidth <= innerWidth)))
           assert.deepStrictEqual(complaints, [])
-          const folder = process.env["SCREENSHOTS"]
-          if (folder !== undefined)
-            yield* Effect.promise(() => page.screenshot({ path: join(folder, `report-${dark}-${width}.png`) }))
+          yield* Chromium.picture(page, `report-${dark}-${width}`)
         })
       )
     }
   }
 
-  test(
+  Chromium.test(
     "says so when there is nothing in it",
     Effect.gen(function* () {
       const { page } = yield* opened([])
@@ -166,7 +136,32 @@ Chromium.suite("a report in a browser", () => {
     })
   )
 
-  test(
+  Chromium.test(
+    "keeps no more than a hundred thousand sources, and shows five hundred of one, what was the cause first",
+    Effect.gen(function* () {
+      const items = Array.from({ length: 60_000 }, (_, n) => source(`${n}`, 5))
+      const bad = source("the last", 9, { outcome: "failed", error })
+      const large = receipt([...items, bad], {
+        policy: "forEach",
+        outcome: "failed",
+        firstCause: { kind: "failure", source: "the last", message: "it is down", at: 9 }
+      })
+      const { page } = yield* opened([
+        { ...large, id: "before" },
+        { ...large, id: "last" }
+      ])
+      yield* Effect.promise(() => page.getByText("1 of 1 aggregations").waitFor())
+      yield* Effect.promise(() => rows(page).locator("a").click())
+
+      assert.match(page.url(), /#last$/)
+      // The cause has a line more, for its error.
+      assert.strictEqual(yield* Effect.promise(() => page.locator(".waterfall tbody tr").count()), 501)
+      assert.include(yield* Effect.promise(() => page.locator(".waterfall tbody tr").first().innerText()), "the last")
+      assert.include(yield* Effect.promise(() => page.innerText(".waterfall caption")), "500 of 60001")
+    })
+  )
+
+  Chromium.test(
     "draws a thousand a few at a time, so that it never holds up the browser for long",
     Effect.gen(function* () {
       const many = Array.from({ length: 1_000 }, (_, n) =>

@@ -111,6 +111,9 @@ describe("the package", () => {
     const muster = (...args: ReadonlyArray<string>) => run(folder, join(folder, "node_modules/.bin/muster"), ...args)
     assert.strictEqual(await muster("--record", "receipts.ndjson"), "User: Alice | Orders: 5\n")
     assert.strictEqual((await muster("--version")).trim(), packed.version)
-    assert.match(await muster("view", "receipts.ndjson"), /^<!doctype html>[^]*dashboard[^]*<\/html>\n\n$/)
+    assert.match(
+      await muster("view", "receipts.ndjson"),
+      /^<!doctype html>[^]*dashboard[^]*var uPlot=[^]*<\/html>\n\n$/
+    )
   }, 60_000)
 })

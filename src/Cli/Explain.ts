@@ -10,11 +10,13 @@ import type { Observations } from "../Testkit/WhatIf.ts"
 import { unknown } from "./Arguments.ts"
 import { toJson } from "./Explain/Json.ts"
 import * as Reading from "./Explain/Reading.ts"
+import { toPage } from "./Explain/Report.ts"
 import * as Settings from "./Explain/Settings.ts"
 import * as Table from "./Explain/Table.ts"
 import { badInput, type Failed } from "./Failed.ts"
 import * as Flags from "./Flags.ts"
 import * as Recorded from "./Recorded.ts"
+import * as Reported from "./Reported.ts"
 import { printable, Screen } from "./Screen.ts"
 
 const defaultWanted = 0.99
@@ -57,7 +59,8 @@ export const flags = {
     parse: (text) => text
   }),
   skipBad: Recorded.skipBad,
-  json: Flags.given("json", "prints the same as one line of JSON; times in milliseconds")
+  json: Flags.given("json", "prints the same as one line of JSON; times in milliseconds"),
+  out: Reported.out("writes a page with a plot instead of the tables to this file")
 }
 
 type Given = Command.Command.ParseConfig<typeof flags & typeof Recorded.args>
@@ -86,6 +89,8 @@ export const command = Command.make("explain", { ...flags, ...Recorded.args }, (
 
 const run = (given: Given): Effect.Effect<void, Failed, Screen> =>
   Effect.gen(function* () {
+    if (given.json && Option.isSome(given.out))
+      return yield* badInput("--json prints what --out writes as a page; leave one of them out")
     const asked = { deadlines: given.deadline, optional: given.optional, hedges: given.hedge }
     const many = Settings.howMany(asked)
     if (many > Settings.most) return yield* badInput(`that makes ${many} settings; at most ${Settings.most} are tried`)
@@ -98,6 +103,12 @@ const run = (given: Given): Effect.Effect<void, Failed, Screen> =>
     )
     const { out } = yield* Screen
     if (given.json) return out(JSON.stringify(toJson(read, explained)))
+    if (Option.isSome(given.out)) {
+      yield* Reported.write(given.out.value, toPage(explained, given.file === "-" ? "stdin" : given.file))
+      const count = explained.reduce((sum, { tried }) => sum + tried.length, 0)
+      out(`${given.out.value} shows ${Table.counted(count, "setting")} of ${Recorded.nameOf(given.file)}`)
+      return notes(read).forEach(out)
+    }
     explained.flatMap((one, index) => [...(index > 0 ? [""] : []), ...Table.render(one)]).forEach(out)
     notes(read).forEach(out)
   })

@@ -46,6 +46,18 @@ export const list = <A>(name: string, spec: Spec<A>): Flag.Options<ReadonlyArray
     )
   )
 
+/**
+ * A flag that may be given several times, each time with one value.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const repeated = <A>(name: string, spec: Spec<A>): Flag.Options<ReadonlyArray<A>> =>
+  text(name, spec).pipe(
+    Flag.repeated,
+    Flag.mapEffect((texts) => Effect.forEach(texts, reading(name, spec)))
+  )
+
 const text = (name: string, { about, kind }: Spec<unknown>) =>
   Flag.text(name).pipe(Flag.withPseudoName(kind), Flag.withDescription(about))
 

@@ -5,13 +5,11 @@
  */
 import { Command, HelpDoc } from "@effect/cli"
 import { Effect, Option, Stream } from "effect"
-import { rename, rm, writeFile } from "node:fs/promises"
 import * as Page from "../Page.ts"
 import type { Receipt } from "../Receipt.ts"
-import { badInput, type Failed, noAnswer } from "./Failed.ts"
-import { why } from "./FileTrouble.ts"
-import * as Flags from "./Flags.ts"
+import { badInput, type Failed } from "./Failed.ts"
 import * as Recorded from "./Recorded.ts"
+import * as Reported from "./Reported.ts"
 import { Screen } from "./Screen.ts"
 
 /** More would be no page that a browser shows at once. */
@@ -24,12 +22,7 @@ const most = 1_000
  * @category flags
  */
 export const flags = {
-  out: Flags.parsed("out", {
-    kind: "file",
-    about: "writes the page to this file; default: prints it",
-    expected: "the name of a file",
-    parse: (text) => (text === "" ? undefined : text)
-  }),
+  out: Reported.out("writes the page to this file; default: prints it"),
   skipBad: Recorded.skipBad
 }
 
@@ -73,17 +66,8 @@ const run = ({ file, out, skipBad }: Given): Effect.Effect<void, Failed, Screen>
     const page = Page.report(shown, `muster: ${file === "-" ? "stdin" : file}`)
     const screen = yield* Screen
     if (Option.isNone(out)) return screen.out(page)
-    yield* write(out.value, page)
+    yield* Reported.write(out.value, page)
     const rest = read > most ? `the last ${most} of ${read}` : `${read}`
     const bad = skipped === 0 ? "" : `; ${skipped} line${skipped === 1 ? " is no receipt" : "s are no receipts"}`
     screen.out(`${out.value} shows ${rest} receipt${read === 1 ? "" : "s"} of ${Recorded.nameOf(file)}${bad}`)
   })
-
-/** Beside its place first: whoever opens it finds a whole page, or the one that was there. */
-const write = (path: string, text: string): Effect.Effect<void, Failed> => {
-  const beside = `${path}.${process.pid}.part`
-  return Effect.tryPromise({
-    try: () => writeFile(beside, text).then(() => rename(beside, path)),
-    catch: (error) => noAnswer(`${JSON.stringify(path)} cannot be written: ${why(error)}`)
-  }).pipe(Effect.onError(() => Effect.promise(() => rm(beside, { force: true }))))
-}

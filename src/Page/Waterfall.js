@@ -1,63 +1,11 @@
 /**
  * Draws a receipt: a row for each source, its bar from left to right as time went by. Runs in a browser.
  *
- * Everything that comes from a receipt is set as text, never as HTML.
- *
  * @since 0.1.0
  * @typedef {import("../Receipt.ts").Receipt} Receipt
  * @typedef {import("../Receipt.ts").SourceReceipt} SourceReceipt
  */
-
-/**
- * An element with its attributes and children; text is text.
- *
- * @param {string} name
- * @param {Readonly<Record<string, string | number | undefined>>} [attributes]
- * @param {...(Node | string)} children
- */
-export const element = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children)
-
-/**
- * The same for a picture.
- *
- * @param {string} name
- * @param {Readonly<Record<string, string | number | undefined>>} attributes
- * @param {...(Node | string)} children
- */
-export const shape = (name, attributes, ...children) =>
-  fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children)
-
-/**
- * @template {Element} A
- * @param {A} node
- * @param {Readonly<Record<string, string | number | undefined>>} attributes
- * @param {ReadonlyArray<Node | string>} children
- */
-const fill = (node, attributes, children) => {
-  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) node.setAttribute(key, String(value))
-  node.append(...children)
-  return node
-}
-
-/** A mark and words for each ending, so that nothing rests on colour alone. */
-export const marks = /** @type {const} */ ({
-  succeeded: "✓ succeeded",
-  partial: "◐ partial",
-  failed: "✗ failed",
-  "timed-out": "◔ timed out",
-  cancelled: "○ cancelled",
-  "not-started": "· not started"
-})
-
-/**
- * Milliseconds, as a person says them.
- *
- * @param {number} millis
- */
-export const time = (millis) => {
-  if (millis < 9.95) return `${Number(millis.toFixed(1))} ms`
-  return millis < 999.5 ? `${Math.round(millis)} ms` : `${Number((millis / 1_000).toFixed(millis < 9_995 ? 2 : 1))} s`
-}
+import { element, marks, shape, time } from "./Element.js"
 
 /**
  * What began it all, in words.
@@ -73,7 +21,6 @@ export const cause = ({ firstCause }) => {
   return `${source} ${what} at ${time(at)}`
 }
 
-const wide = 1_000
 const high = 20
 
 /**
@@ -86,14 +33,28 @@ export const waterfall = (receipt) => {
   const last = Math.max(receipt.elapsed, 0.001, ...ends)
   const { deadline } = receipt
   const scale = deadline !== null && deadline > last && deadline <= last * 1.5 ? deadline : last
+  const shown = shownOf(receipt)
+  const all = receipt.sources.length
+  const some = shown.length < all ? `; ${shown.length} of ${all}, those first that did not succeed` : ""
   const columns = ["Source", `0 to ${time(scale)}`, "Outcome", "Times"]
   return element(
     "table",
     { class: "waterfall" },
-    element("caption", {}, `The sources of ${receipt.aggregation}, as they were asked and as they ended`),
+    element("caption", {}, `The sources of ${receipt.aggregation}, as they were asked and as they ended${some}`),
     element("thead", {}, element("tr", {}, ...columns.map((text) => element("th", { scope: "col" }, text)))),
-    element("tbody", {}, ...receipt.sources.flatMap((source) => rows(receipt, source, scale)))
+    element("tbody", {}, ...shown.flatMap((source) => rows(receipt, source, scale)))
   )
+}
+
+/** More would be nothing that anybody reads, and take the browser minutes. */
+const most = 500
+
+/** @param {Receipt} receipt */
+const shownOf = ({ firstCause, sources }) => {
+  if (sources.length <= most) return sources
+  const rank = (/** @type {SourceReceipt} */ { name, outcome }) =>
+    name === firstCause?.source ? 0 : outcome === "succeeded" ? 2 : 1
+  return sources.toSorted((a, b) => rank(a) - rank(b)).slice(0, most)
 }
 
 /**
@@ -161,15 +122,16 @@ const notesOf = ({ cleaned, cleanup, end, error, fallback, guards, progress }) =
  * @param {number} scale
  */
 const bar = ({ cleaned, end, guards, outcome, start }, deadline, scale) => {
-  /** @param {number} instant */
-  const at = (instant) => Math.min(wide, (instant / scale) * wide)
+  /** In percent: a picture that is stretched would stretch the patterns. @param {number} instant */
+  const at = (instant) => Math.min(100, (100 * instant) / scale)
   /** @type {Array<SVGElement>} */
   const shapes = []
   /** @param {string} kind @param {number} from @param {number} to @param {number} [top] @param {number} [height] */
   const add = (kind, from, to, top = 2, height = high - 4) => {
     // Also the shortest is to be seen.
-    const width = Math.max(4, at(to) - at(from))
-    shapes.push(shape("rect", { class: kind, x: Math.min(at(from), wide - width), y: top, width, height }))
+    const width = Math.max(0.4, at(to) - at(from))
+    const x = `${Math.min(at(from), 100 - width)}%`
+    shapes.push(shape("rect", { class: kind, x, y: top, width: `${width}%`, height }))
   }
   if (start !== null) {
     const ended = end ?? scale
@@ -183,23 +145,9 @@ const bar = ({ cleaned, end, guards, outcome, start }, deadline, scale) => {
         add(`attempt ${attempt.outcome ?? ""}`, attempt.start, attempt.end ?? ended, 4 + index * height, height - 1)
       }
   }
-  if (deadline !== null && deadline <= scale)
-    shapes.push(shape("line", { class: "deadline", x1: at(deadline), x2: at(deadline), y1: 0, y2: high }))
-  const box = `0 0 ${wide} ${high}`
-  return shape("svg", { viewBox: box, preserveAspectRatio: "none", "aria-hidden": "true" }, ...shapes)
-}
-
-/** The patterns that the bars are filled with; once on a page. */
-export const patterns = () => {
-  /** @param {string} id @param {...SVGElement} children */
-  const pattern = (id, ...children) =>
-    shape("pattern", { id, width: 8, height: 8, patternUnits: "userSpaceOnUse" }, ...children)
-  const back = () => shape("rect", { width: 8, height: 8, class: "back" })
-  return shape(
-    "svg",
-    { width: 0, height: 0, "aria-hidden": "true", class: "patterns" },
-    pattern("hatched", back(), shape("path", { d: "M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4", class: "ink" })),
-    pattern("dotted", back(), shape("circle", { cx: 4, cy: 4, r: 1.8, class: "ink" })),
-    pattern("striped", back(), shape("path", { d: "M0,4 h8", class: "ink" }))
-  )
+  if (deadline !== null && deadline <= scale) {
+    const x = `${at(deadline)}%`
+    shapes.push(shape("line", { class: "deadline", x1: x, x2: x, y1: 0, y2: high }))
+  }
+  return shape("svg", { "aria-hidden": "true" }, ...shapes)
 }

@@ -14,6 +14,7 @@ import * as Accept from "./Accept.ts"
 import type { Drain } from "./Drain.ts"
 import * as Events from "./Events.ts"
 import * as Exchange from "./Exchange.ts"
+import * as Gauges from "./Gauges.ts"
 import * as Health from "./Health.ts"
 import type { InFlight } from "./InFlight.ts"
 import * as Keys from "./Keys.ts"
@@ -62,7 +63,8 @@ export const hint = `There is /, ${told.join(", ")}`
  *
  * - `GET /`: the page that shows the receipts as they come. It has nothing in it, and so needs no token; it asks for one.
  * - `GET /metrics`: all metrics of the process, for Prometheus.
- * - `GET /receipts`: the last 1,000 receipts as lines of JSON; with `Accept: text/event-stream` those that come as well.
+ * - `GET /receipts`: the last 1,000 receipts as lines of JSON; with `Accept: text/event-stream` those that come as well,
+ *   and what is in flight and how the guards stand, whenever that has changed.
  * - `GET /healthz`, `GET /readyz`: the probes; they need no token.
  *
  * A host that is no loopback needs a token, or an `InvalidOption` is raised. Without a token only requests to a name of
@@ -90,7 +92,7 @@ export const make = (options: AdminOptions): Effect.Effect<Router.App> => {
   })
   return Router.make([
     ...assets,
-    { method: "GET", path: "/metrics", handler: guarded(metrics) },
+    { method: "GET", path: "/metrics", handler: guarded(metrics(options)) },
     { method: "GET", path: "/receipts", handler: guarded(receipts(options)) },
     { method: "GET", path: "/healthz", handler: Health.live },
     { method: "GET", path: "/readyz", handler: ready }
@@ -110,11 +112,12 @@ const hostOf = (header = ""): string => header.replace(/:\d+$/, "").replace(/^\[
 
 const misdirected = Problem.make("misdirected", "Ask for localhost, or give the server an admin token")
 
-const metrics = Effect.map(Effect.zipRight(Metrics.sample, Prometheus.text), (text) =>
-  HttpServerResponse.text(text, { contentType: Prometheus.contentType, headers: { "cache-control": "no-store" } })
-)
+const metrics = ({ inFlight }: AdminOptions) =>
+  Effect.map(Effect.zipRight(Metrics.sample(inFlight), Prometheus.text), (text) =>
+    HttpServerResponse.text(text, { contentType: Prometheus.contentType, headers: { "cache-control": "no-store" } })
+  )
 
-const receipts = ({ drain, heartbeat, recent }: AdminOptions) =>
+const receipts = ({ drain, heartbeat, inFlight, recent }: AdminOptions) =>
   Effect.gen(function* () {
     const exchange = yield* Exchange.Current
     const { headers } = yield* HttpServerRequest
@@ -134,10 +137,14 @@ const receipts = ({ drain, heartbeat, recent }: AdminOptions) =>
         return Effect.suspend(() => {
           // It has no end of its own, and would hold up the drain.
           const stop = drain.on("draining", () => exchange.close?.())
+          const states = Stream.runForEach(Gauges.changes(inFlight), (gauges) =>
+            Effect.sync(() => write("gauges", gauges))
+          )
           const told = Stream.runForEach(recent.follow, (receipt) =>
             Effect.sync(() => write("receipt", receipt, receipt.id))
           )
-          return Effect.ensuring(told, Effect.sync(stop))
+          const both = Effect.scoped(Effect.zipRight(Effect.forkScoped(states), told))
+          return Effect.ensuring(both, Effect.sync(stop))
         })
       }
     })

@@ -5,6 +5,7 @@
  */
 import { Effect, Metric, MetricBoundaries } from "effect"
 import type { Exchange } from "./Exchange.ts"
+import type { InFlight } from "./InFlight.ts"
 
 /**
  * Requests that have ended, by `route`, `method` and `status`; 499 is a client that went away.
@@ -67,17 +68,19 @@ const cpu = Metric.counter("process_cpu_seconds_total", {
 let counted = 0
 
 /**
- * Reads what the process uses now.
+ * Reads what the process uses now, and how many requests are in flight.
  *
  * @since 0.1.0
  * @category recording
  */
-export const sample: Effect.Effect<void> = Effect.sync(() => {
-  const { heapUsed, rss } = process.memoryUsage()
-  const { system, user } = process.cpuUsage()
-  const seconds = (system + user) / 1e6
-  memory.unsafeUpdate(rss, [])
-  heap.unsafeUpdate(heapUsed, [])
-  cpu.unsafeUpdate(seconds - counted, [])
-  counted = seconds
-})
+export const sample = (inFlight: InFlight): Effect.Effect<void> =>
+  Effect.sync(() => {
+    requestsInFlight.unsafeUpdate(inFlight.count(), [])
+    const { heapUsed, rss } = process.memoryUsage()
+    const { system, user } = process.cpuUsage()
+    const seconds = (system + user) / 1e6
+    memory.unsafeUpdate(rss, [])
+    heap.unsafeUpdate(heapUsed, [])
+    cpu.unsafeUpdate(seconds - counted, [])
+    counted = seconds
+  })

@@ -300,6 +300,8 @@ describe("keyed breakers", () => {
 
       for (const key of ["d", "e", "f"]) yield* ask(hosts.of(key), down)
       assert.strictEqual(yield* ask(hosts.of("open")), "fine")
+      const states = ["closed", "open"].map((state) => valueOf(Metrics.breakers, { breaker: "few", state }))
+      assert.deepStrictEqual(yield* Effect.all(states), [1, 2])
     })
   )
 })
@@ -363,16 +365,22 @@ describe("what a breaker leaves", () => {
   )
 
   onMachine(
-    "is counted: its changes, its refusals, and whether it is closed",
+    "is counted: its changes, its refusals, whether it is closed, and in which state it is",
     Effect.gen(function* () {
       const breaker = Breaker.make({ name: "counted", trip: Breaker.consecutive(1), openFor: 1_000 })
+      const states = Effect.all(
+        ["closed", "open", "half-open"].map((state) => valueOf(Metrics.breakers, { breaker: "counted", state }))
+      )
+      assert.deepStrictEqual(yield* states, [1, undefined, undefined])
       yield* ask(breaker, down)
       yield* ask(breaker)
+      assert.deepStrictEqual(yield* states, [0, 1, undefined])
       assert.strictEqual(yield* valueOf(Metrics.breakersOpen, { breaker: "counted" }), 1)
       assert.strictEqual(yield* valueOf(Metrics.refusals, { source: "counted", by: "breaker" }), 1)
       yield* Effect.sleep(1_000)
       yield* ask(breaker)
 
+      assert.deepStrictEqual(yield* states, [1, 0, 0])
       assert.strictEqual(yield* valueOf(Metrics.breakersOpen, { breaker: "counted" }), 0)
       assert.strictEqual(yield* valueOf(Metrics.breakerTransitions, { breaker: "counted", to: "closed" }), 1)
     })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import { request } from "node:http"
 import type { Receipt } from "../../src/Receipt.ts"
+import type { Gauges } from "../../src/Server/Gauges.ts"
 import { ask, dashboard, down, eventsOf, get, named, serve, until, wire } from "./Stage.ts"
 
 const fine = dashboard(named, Effect.succeed(5))
@@ -64,6 +65,36 @@ describe("the admin port", () => {
     })
   )
 
+  live("tells who follows what is in flight, when it began to be and when it has ended", () =>
+    Effect.gen(function* () {
+      const slow = dashboard(() => Effect.delay(named("1"), "1200 millis"), Effect.succeed(5))
+      const { admin, url } = yield* serve([slow])
+      const { received } = yield* wire(admin, get("/receipts", "accept: text/event-stream"))
+      const states = () =>
+        eventsOf(received().replace(/\r\n[0-9a-f]+\r\n/g, "")).flatMap(({ data, event }) =>
+          event === "gauges" ? [data as unknown as Gauges] : []
+        )
+      const requests = () =>
+        states().map(
+          ({ gauges }) => gauges.find(({ metric }) => metric === "muster_http_requests_in_flight")?.value ?? 0
+        )
+      yield* until("it says what there is at first", () => states().length === 1)
+      yield* ask(`${url}/dashboard?id=1`)
+      yield* until("it has ended", () => requests().length === 3)
+
+      assert.deepStrictEqual(requests(), [0, 1, 0])
+      const during = states()[1]!.gauges.filter(({ labels }) => labels["aggregation"] === "dashboard")
+      assert.deepStrictEqual(
+        during.map(({ labels, metric, value }) => [metric, labels["source"], value]),
+        [
+          ["muster_aggregations_in_flight", undefined, 1],
+          ["muster_sources_in_flight", "profile", 1]
+        ]
+      )
+      assert.approximately(states()[0]!.at, Date.now(), 10_000)
+    })
+  )
+
   live("counts requests, aggregations and sources for Prometheus", () =>
     Effect.gen(function* () {
       const { admin, url } = yield* serve([fine])
@@ -78,6 +109,7 @@ describe("the admin port", () => {
         /^muster_http_request_duration_ms_bucket\{route="\/dashboard",method="GET",status="200",le="\+Inf"\} [1-9]/m,
         /^muster_sources_total\{aggregation="dashboard",source="profile",outcome="succeeded"\} [1-9]/m,
         /^muster_aggregations_in_flight\{aggregation="dashboard",policy="failFast"\} 0$/m,
+        /^muster_http_requests_in_flight 0$/m,
         /^process_resident_memory_bytes [1-9]/m,
         /^process_cpu_seconds_total 0?\.?\d/m
       ])

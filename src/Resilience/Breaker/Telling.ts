@@ -74,9 +74,17 @@ export interface Teller {
  */
 export const make = (circuit: Circuit, breaker: string, key: string | undefined, listeners: Listeners): Teller => {
   const open = Metric.tagged(Metrics.breakersOpen, "breaker", breaker)
+  const all = Metric.tagged(Metrics.breakers, "breaker", breaker)
+  const count = (state: State, more: 1 | -1) => Metric.tagged(all, "state", state).unsafeModify(more, [])
+  let told = circuit.state
   let retired = false
+  count(told, 1)
   const tellOf = (transition: Transition) => {
-    if (!retired) open.unsafeModify(Number(transition.from === "closed") - Number(transition.to === "closed"), [])
+    if (!retired) {
+      open.unsafeModify(Number(transition.from === "closed") - Number(transition.to === "closed"), [])
+      count(transition.from, -1)
+      count((told = transition.to), 1)
+    }
     Metrics.changed(breaker, transition.to)
     listeners.forEach((listener) => listener(transition))
     return log(transition)
@@ -92,7 +100,9 @@ export const make = (circuit: Circuit, breaker: string, key: string | undefined,
       )
     },
     retire: () => {
-      if (!retired && circuit.state !== "closed") open.unsafeModify(-1, [])
+      if (retired) return
+      if (told !== "closed") open.unsafeModify(-1, [])
+      count(told, -1)
       retired = true
     }
   }
