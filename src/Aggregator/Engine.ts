@@ -56,7 +56,9 @@ export const ask: Asker = <A, E, R>(
     return Effect.flatMap(ended, (ended) => {
       if (ended.struck) recorder.entries.forEach((entry) => entry.timedOut())
       const inherited = ended.struck || ended.decidedBy !== undefined ? Effect.void : run.inherit()
-      return Effect.as(Effect.zipRight(inherited, wait), ended)
+      return inherited === Effect.void && wait === Effect.void
+        ? Effect.succeed(ended)
+        : Effect.as(Effect.zipRight(inherited, wait), ended)
     })
   })
 
