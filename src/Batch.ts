@@ -155,7 +155,7 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
     const input =
       items &&
       Stream.mapEffect(Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip), (item) =>
-        encoded(batch, item, position++)
+        encoded(batch, item, { id: batch.id(item), position: position++ })
       )
     return start(batch, input, options)
   })
@@ -199,7 +199,9 @@ const start = <I, A, E, R, IEncoded, AEncoded, E2, R2>(
       attempts: Options.count(where, "attempts", options.attempts ?? 3),
       lease: positive(where, options.lease ?? 1_500),
       tolerance: options.tolerance,
-      run: (claimed) => Effect.provide(runItem(batch, claimed, options.rules), context),
+      rules: options.rules,
+      // Not `provide`, which would make another context for each item.
+      run: (claimed) => Effect.mapInputContext(runItem(batch, claimed, options.rules), () => context),
       input: items && ((add) => Effect.provide(Stream.runForEach(items, add), context)),
       progress: options.progress
     }

@@ -22,7 +22,9 @@ import * as View from "./Cli/View.ts"
 
 export {
   /** @since 0.1.0 */
-  BatchDrivers
+  BatchDrivers,
+  /** @since 0.1.0 */
+  type Cluster
 } from "./Cli/Batch/Drivers.ts"
 export {
   /** @since 0.1.0 */

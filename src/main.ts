@@ -43,7 +43,28 @@ const batches = {
           return Layer.provide(Sql.layer, (await import("./Source/Sqlite.ts")).layer({ filename }))
         return Layer.provide(Sql.layer, (await import("./Source/Postgres.ts")).layer({ url: where }))
       })
-    )
+    ),
+  cluster: {
+    engine: (where: Redacted.Redacted) =>
+      Layer.unwrapEffect(
+        Effect.promise(async () => {
+          const [Cluster, Socket] = [await import("./Batch/Cluster.ts"), await import("./Batch/Cluster/Socket.ts")]
+          const Postgres = await import("./Source/Postgres.ts")
+          return Cluster.layer().pipe(Layer.provide(Socket.client), Layer.provide(Postgres.layer({ url: where })))
+        })
+      ),
+    joining: (where: Redacted.Redacted, address: Parameters<Cli.Cluster["joining"]>[1]) =>
+      Layer.unwrapEffect(
+        Effect.promise(async () => {
+          const [Socket, Rates] = [
+            await import("./Batch/Cluster/Socket.ts"),
+            await import("./Resilience/RateLimit/Postgres.ts")
+          ]
+          const Postgres = await import("./Source/Postgres.ts")
+          return Layer.provide(Layer.merge(Socket.runner(address), Rates.layer), Postgres.layer({ url: where }))
+        })
+      )
+  }
 }
 
 const screen = Cli.fromProcess(process)

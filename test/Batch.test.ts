@@ -237,6 +237,44 @@ describe("Batch.run", () => {
     }).pipe(memory)
   )
 
+  it.effect("never reads further ahead than the buffer, also while the ledger takes its time", () =>
+    Effect.gen(function* () {
+      const { asked, batch } = translator()
+      const ledger = Memory.make()
+      const slow: Batch.Ledger["Type"] = { ...ledger, add: (...args) => Effect.delay(ledger.add(...args), 500) }
+      let ahead = 0
+      let read = 0
+      const items = Stream.fromIterable(docs(100)).pipe(
+        Stream.rechunk(1),
+        Stream.tap(() => Effect.sync(() => (ahead = Math.max(ahead, ++read - asked.length))))
+      )
+      const [, manifest] = yield* timed(
+        Effect.provideService(Batch.run(batch, items, { concurrency: 5, buffer: 20 }), Batch.Ledger, slow)
+      )
+
+      assert.deepInclude(manifest, { outcome: "succeeded", done: 100 })
+      assert.strictEqual(ahead, 21)
+    })
+  )
+
+  it.effect("what comes behind a refused item is not taken for read", () =>
+    Effect.gen(function* () {
+      const { batch } = translator()
+      const ledger = Memory.make()
+      const slow: Batch.Ledger["Type"] = { ...ledger, add: (...args) => Effect.delay(ledger.add(...args), 500) }
+      // The one with the 1,500th is refused while another thousand lies ready.
+      const items = docs(3_500).map((doc) => (doc.id === "doc-1500" ? { id: "doc-3", words: 0 } : doc))
+      const options = { concurrency: 1_000, buffer: 10_000 }
+      const run = Effect.provideService(Batch.run(batch, items, options), Batch.Ledger, slow)
+      const [, exit] = yield* Testkit.timed(Effect.flip(run))
+
+      assert(Exit.isSuccess(exit) && exit.value._tag === "ItemConflict")
+      const counts = yield* ledger.counts("translate")
+      assert.strictEqual(counts?.read, counts?.done)
+      assert.isBelow(counts!.read, 1_500)
+    })
+  )
+
   it.effect("refuses a second item with one id, by the places of both, once what came before has ended", () =>
     Effect.gen(function* () {
       const { batch } = translator()

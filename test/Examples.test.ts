@@ -10,6 +10,7 @@ import * as CancelledLoops from "./examples/CancelledLoops.ts"
 import * as Dashboard from "./examples/Dashboard.ts"
 import * as DashboardHandler from "./examples/DashboardHandler.ts"
 import * as Domino from "./examples/Domino.ts"
+import * as DurablePool from "./examples/DurablePool.ts"
 import * as FourBackendSearch from "./examples/FourBackendSearch.ts"
 import * as Panic from "./examples/Panic.ts"
 import { printed } from "./examples/Printed.ts"
@@ -88,6 +89,16 @@ const programs: Record<string, { program: Effect.Effect<unknown, unknown>; elaps
       "20 replies, the last is reply 20",
       "the producer of 1000000 jobs has stopped",
       "job 30 was refused"
+    ]
+  },
+  DurablePool: {
+    ...DurablePool,
+    elapsed: 29 * 20 + 100 + 10 * 20 + 100,
+    prints: [
+      "the producer has stopped",
+      "stopped: 29 done; job 30 was refused",
+      "the producer has stopped",
+      "succeeded: 40 done"
     ]
   }
 }

@@ -6,6 +6,8 @@ import config from "./vitest.config.ts"
 
 /** They measure times, which another file beside them would spoil: they run one after the other, after the rest. */
 const timed = [
+  "test/Batch/Cluster/*.proof.ts",
+  "test/Cli/Batch/Workers.proof.ts",
   "test/Gather/Leaks.proof.ts",
   "test/Permits/Laws.proof.ts",
   "test/Resilience/{Bulkhead,RateLimit}.proof.ts",

@@ -43,18 +43,25 @@ export interface Bell {
  * @category constructors
  */
 export const makeBell = (): Bell => {
-  const waiting = new Set<() => void>()
-  const heard = Effect.async<void>((resume) => {
-    const wake = () => {
-      waiting.delete(wake)
-      resume(Effect.void)
-    }
-    waiting.add(wake)
-    return Effect.sync(() => void waiting.delete(wake))
-  })
+  const waiting = new Set<{ readonly ready: () => boolean; readonly wake: () => void }>()
+  // It rings often, so nobody is woken in vain.
+  const ring = () => {
+    for (const one of waiting) if (one.ready()) one.wake()
+  }
+  const heard = (ready: () => boolean) =>
+    Effect.async<void>((resume) => {
+      const wake = () => {
+        waiting.delete(one)
+        resume(Effect.void)
+      }
+      const one = { ready, wake }
+      waiting.add(one)
+      return Effect.sync(() => void waiting.delete(one))
+    })
+  // What it was woken for may be over by the time it runs.
   const until = (ready: () => boolean): Effect.Effect<void> =>
-    Effect.suspend(() => (ready() ? Effect.void : Effect.flatMap(heard, () => until(ready))))
-  return { ring: () => Array.from(waiting).forEach((wake) => wake()), until }
+    Effect.suspend(() => (ready() ? Effect.void : Effect.flatMap(heard(ready), () => until(ready))))
+  return { ring, until }
 }
 
 /**

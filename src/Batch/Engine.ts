@@ -7,7 +7,7 @@ import { Context, type Effect } from "effect"
 import type { BatchBusy, Claimed, ItemConflict, LeaseLost, LedgerUnavailable, NewItem, Service } from "./Ledger.ts"
 import * as Local from "./Local.ts"
 import type { Stop } from "./Manifest.ts"
-import type { Classified, Tolerance } from "./Rules.ts"
+import type { Classified, Rules, Tolerance } from "./Rules.ts"
 
 /**
  * What an engine has to do.
@@ -25,6 +25,8 @@ export interface Job<E> {
   /** How often an item is tried whose class is to be retried. */
   readonly attempts: number
   readonly tolerance: Tolerance | undefined
+  /** For those who run items in other processes; `run` goes by them already. */
+  readonly rules: Rules | undefined
   /** How long a silent run is taken for alive, in milliseconds. */
   readonly lease: number
   /** Runs one item; fails with what rules say of its failure. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Schema } from "effect"
+import { Cause, Effect, ParseResult, Schema } from "effect"
 import { createHash } from "node:crypto"
 import type { Batch } from "../Batch.ts"
 import * as Options from "../Options.ts"
@@ -39,15 +39,16 @@ export const runItem = <I, A, E, R, IEncoded, AEncoded>(
  * @category constructors
  */
 export const encoded = <I, A, E, R, IEncoded, AEncoded>(
-  { id, item, name }: Batch<I, A, E, R, IEncoded, AEncoded>,
+  { item, name }: Batch<I, A, E, R, IEncoded, AEncoded>,
   value: I,
-  position: number
-): Effect.Effect<NewItem> =>
-  Effect.map(Effect.orDie(Schema.encode(item)(value)), (encoded) => {
+  { id, position }: { readonly id: string; readonly position: number }
+): Effect.Effect<NewItem> => {
+  if (typeof id !== "string" || id === "" || id.length > 1_000) {
+    Options.refuse(`Batch.run "${name}"`, `the id of item ${position + 1}`, id, "a text of 1 to 1,000 characters")
+  }
+  // As everything of `ParseResult`, this is computed at once where the schema can be.
+  return ParseResult.map(ParseResult.orElse(Schema.encode(item)(value), Effect.die), (encoded) => {
     const text = JSON.stringify(encoded)
-    const key = id(value)
-    if (typeof key !== "string" || key === "" || key.length > 1_000) {
-      Options.refuse(`Batch.run "${name}"`, `the id of item ${position + 1}`, key, "a text of 1 to 1,000 characters")
-    }
-    return { id: key, position, item: text, hash: createHash("sha256").update(text).digest("base64url") }
+    return { id, position, item: text, hash: createHash("sha256").update(text).digest("base64url") }
   })
+}

@@ -228,7 +228,8 @@ export class Ledger extends Context.Tag("effect-muster/Batch/Ledger")<Ledger, Se
 export interface Service {
   /**
    * Makes a batch this owner's, and gives it the rows of owners that have been silent for longer than their lease.
-   * Creates it if it is not there. Fails with `BatchBusy` while another owner is alive, if `exclusive`.
+   * Creates it if it is not there. One owner is `exclusive`, who runs the batch: `BatchBusy` while another such is alive.
+   * Those who share its items come and go beside it.
    */
   readonly open: (
     batch: string,
@@ -240,7 +241,7 @@ export interface Service {
     batch: string,
     owner: string
   ) => Effect.Effect<{ readonly cancelled: boolean }, LeaseLost | LedgerUnavailable>
-  /** Asks those who run a batch to stop; opening it again takes that back. Says whether anybody runs it. */
+  /** Asks those who run a batch to stop; whoever opens it exclusively takes that back. Says whether anybody runs it. */
   readonly cancel: (batch: string) => Effect.Effect<boolean, LedgerUnavailable>
   /** Gives up the batch; the items it was running are pending again, as if they had not been run. */
   readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>

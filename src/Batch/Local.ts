@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Exit, Fiber, FiberSet, Schedule } from "effect"
+import { Clock, Effect, Exit, Fiber, FiberSet, Predicate, Schedule } from "effect"
 import * as Buffer from "./Buffer.ts"
 import type { Job, RunError } from "./Engine.ts"
 import type { Claimed, LedgerUnavailable, NewItem, Settled } from "./Ledger.ts"
@@ -11,8 +11,13 @@ import { Progressing } from "./Local/Progressing.ts"
 import type { Stop } from "./Manifest.ts"
 import * as Rules from "./Rules.ts"
 
-/** How many rows go to the ledger in one write. */
-const rowsAtOnce = 1_000
+/**
+ * How many rows go to the ledger in one write.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const rowsAtOnce = 1_000
 /**
  * How many items are claimed in one go: as many as take about half a second, so that quick items do not wait for claims,
  * and slow ones are not held without being run.
@@ -48,18 +53,27 @@ export const run = <E>(job: Job<E>): Effect.Effect<Stop | undefined, RunError | 
 const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, RunError | E> =>
   Effect.gen(function* () {
     const state = new Progressing(job, yield* job.ledger.counts(job.batch))
-    const settled = Buffer.make<Settled>(rowsAtOnce, (items) =>
-      Effect.match(patiently(job.ledger.settle(job.batch, owner, items)), {
+    const settled = Buffer.make<Settled>(rowsAtOnce, (items) => {
+      const settle = job.ledger.settle(job.batch, owner, items)
+      // A ledger that was waited for in vain is asked once more for what is left, not for another 30 seconds.
+      return Effect.match(state.broken === undefined ? patiently(settle) : settle, {
         onSuccess: () => state.written(items.length),
         onFailure: state.brokeOff
       })
-    )
+    })
     const items = Effect.gen(function* () {
       const running = yield* FiberSet.make<void>()
       const reading = yield* Effect.forkScoped(read(job, state))
       yield* Effect.raceFirst(dispatch(job, owner, state, settled, running), heartbeat(job, owner, state))
       return reading
-    }).pipe(Effect.scoped)
+    }).pipe(
+      Effect.scoped,
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error._tag === "LedgerUnavailable") state.brokeOff(error)
+        })
+      )
+    )
 
     // It outlives an interruption: what has ended is written down to the last.
     const writing = yield* Effect.forkDaemon(settled.run)
@@ -76,13 +90,29 @@ const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, Ru
     return undefined
   })
 
-/** Waits for a ledger that is away, for 30 seconds at most. */
-const patiently = <A, E>(ask: Effect.Effect<A, E | LedgerUnavailable>): Effect.Effect<A, E | LedgerUnavailable> =>
-  Effect.retry(ask, {
-    while: (error) =>
-      typeof error === "object" && error !== null && "_tag" in error && error._tag === "LedgerUnavailable",
-    schedule: Schedule.intersect(Schedule.exponential(100, 1.5), Schedule.recurs(12))
+/**
+ * Waits for a ledger that is away, for 30 seconds at most, and says so.
+ *
+ * @since 0.1.0
+ * @category combining
+ */
+export const patiently = <A, E>(
+  ask: Effect.Effect<A, E | LedgerUnavailable>
+): Effect.Effect<A, E | LedgerUnavailable> =>
+  Effect.suspend(() => {
+    let told = false
+    const tell = (error: E | LedgerUnavailable) => {
+      if (told || !isAway(error)) return Effect.void
+      told = true
+      return Effect.logWarning(`${error.message}; it is asked again for 30 seconds`)
+    }
+    return Effect.retry(Effect.tapError(ask, tell), {
+      while: isAway,
+      schedule: Schedule.intersect(Schedule.exponential(100, 1.5), Schedule.recurs(12))
+    })
   })
+
+const isAway = (error: unknown): error is LedgerUnavailable => Predicate.isTagged(error, "LedgerUnavailable")
 
 const heartbeat = <E>({ batch, lease, ledger }: Job<E>, owner: string, state: Progressing<E>) =>
   patiently(ledger.renew(batch, owner)).pipe(
@@ -93,24 +123,37 @@ const heartbeat = <E>({ batch, lease, ledger }: Job<E>, owner: string, state: Pr
     Effect.forever
   )
 
-/** Reads the input; its items go to the ledger many at a time. */
-const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progressing<E>): Effect.Effect<void> =>
+/**
+ * Reads the input; its items go to the ledger many at a time.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progressing<E>): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (input === undefined) return state.readToTheEnd(Exit.void)
     let refused: RunError | undefined
-    const incoming = Buffer.make<NewItem>(Math.min(rowsAtOnce, buffer), (items) =>
-      Effect.match(patiently(ledger.add(batch, items, items.at(-1)!.position + 1, items.at(-1)!.end)), {
-        onSuccess: state.added,
+    /** Items that are read, and not in the ledger yet. */
+    let unwritten = 0
+    const incoming = Buffer.make<NewItem>(Math.min(rowsAtOnce, buffer), (items) => {
+      // What comes behind a gap is read again by the next run; written down, it would say that the gap was read.
+      if (refused !== undefined) return Effect.void
+      return Effect.match(patiently(ledger.add(batch, items, items.at(-1)!.position + 1, items.at(-1)!.end)), {
+        onSuccess: (fresh) => {
+          unwritten -= items.length
+          state.added(fresh)
+        },
         onFailure: (error) => {
           refused ??= error
           state.changed()
         }
       })
-    )
-    const hasRoom = () => refused !== undefined || state.open + incoming.size() < buffer
+    })
+    const hasRoom = () => refused !== undefined || state.open + unwritten < buffer
     const add = (item: NewItem) =>
       Effect.flatMap(state.until(hasRoom), () => {
         if (refused !== undefined) return Effect.fail(refused)
+        unwritten += 1
         incoming.push(item)
         return incoming.room
       })
@@ -195,10 +238,16 @@ const runOne = <E>(
     })
   }).pipe(Effect.ensuring(Effect.sync(state.left)))
 
-const afterFailure = <E>(
-  { attempts }: Job<E>,
+/**
+ * What becomes of an item that has failed.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const afterFailure = (
+  { attempts }: { readonly attempts: number },
   item: Claimed,
-  state: Progressing<E>,
+  state: Pick<Progressing<never>, "pause" | "slowed" | "stopped">,
   { action, failure, retryAfter }: Rules.Classified,
   { began, now }: { readonly began: number; readonly now: number }
 ): Settled => {

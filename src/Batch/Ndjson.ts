@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Effect, ParseResult, Schema, Stream } from "effect"
+import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
 import { open } from "node:fs/promises"
 import { getSystemErrorMap } from "node:util"
 import type { Batch } from "../Batch.ts"
@@ -69,26 +69,47 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
   const maxBytes = Options.count(where, "maxLineBytes", options.maxLineBytes ?? 1_000_000)
   const decode = Schema.decodeUnknown(batch.item)
   const idOf = options.idOf ?? batch.id
-  return Stream.fromAsyncIterable(linesOf(file, from, maxBytes), (error) =>
-    error instanceof FileRejected ? error : new FileRejected({ file, line: null, reason: why(error) })
-  ).pipe(
-    Stream.mapConcatChunk(Chunk.unsafeFromArray),
-    Stream.mapEffect(({ end, line, open, text }) => {
-      const rejected = (reason: string) => new FileRejected({ file, line, reason })
-      return Effect.gen(function* () {
-        const value = yield* Effect.try({
-          try: (): unknown => JSON.parse(text),
-          catch: (error) => rejected(`it is no JSON${lastWords(open, error)}`)
-        })
-        const item = yield* Effect.mapError(decode(value), (error) => rejected(misfit(error)))
-        const id = idOf(item, line)
-        if (typeof id !== "string" || id === "" || id.length > 1_000)
-          return yield* rejected(`its id must be a text of 1 to 1,000 characters`)
-        const stored = yield* encoded({ ...batch, id: () => id }, item, line - 1)
-        return { ...stored, end }
-      })
+  const itemOf = ({ end, line, open, text }: Line): Effect.Effect<NewItem, FileRejected> => {
+    const rejected = (reason: string) => new FileRejected({ file, line, reason })
+    const value = parsed(text)
+    if (Either.isLeft(value)) return rejected(`it is no JSON${lastWords(open, value.left)}`)
+    // These are computed at once where the schema is, without an effect for each item.
+    const decoded = ParseResult.mapError(decode(value.right), (error) => rejected(misfit(error)))
+    return ParseResult.flatMap(decoded, (item) => {
+      const id = idOf(item, line)
+      if (typeof id !== "string" || id === "" || id.length > 1_000)
+        return rejected(`its id must be a text of 1 to 1,000 characters`)
+      return ParseResult.map(encoded(batch, item, { id, position: line - 1 }), (stored) => ({ ...stored, end }))
     })
-  )
+  }
+  // Read anew by each who reads the stream.
+  const lines = { [Symbol.asyncIterator]: () => linesOf(file, from, maxBytes) }
+  return Stream.fromAsyncIterable(lines, (error) =>
+    error instanceof FileRejected ? error : new FileRejected({ file, line: null, reason: why(error) })
+  ).pipe(Stream.flatMap((lines) => Stream.unwrap(itemsUntil(lines, itemOf))))
+}
+
+/** The items of some lines up to the first that is none, which is the end of the stream. */
+const itemsUntil = (lines: ReadonlyArray<Line>, itemOf: (line: Line) => Effect.Effect<NewItem, FileRejected>) =>
+  Effect.gen(function* () {
+    const items: Array<NewItem> = []
+    for (const line of lines) {
+      const item = itemOf(line)
+      // The cast: an `Either` is an effect of the same types.
+      const ended = Either.isEither(item) ? (item as Either.Either<NewItem, FileRejected>) : yield* Effect.either(item)
+      if (Either.isLeft(ended))
+        return Stream.concat(Stream.fromChunk(Chunk.unsafeFromArray(items)), Stream.fail(ended.left))
+      items.push(ended.right)
+    }
+    return Stream.fromChunk(Chunk.unsafeFromArray(items))
+  })
+
+const parsed = (text: string): Either.Either<unknown, unknown> => {
+  try {
+    return Either.right(JSON.parse(text))
+  } catch (error) {
+    return Either.left(error)
+  }
 }
 
 /**
@@ -100,17 +121,28 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
  */
 export const check = (items: Stream.Stream<NewItem, FileRejected>, file: string): Effect.Effect<number, FileRejected> =>
   Effect.suspend(() => {
-    const seen = new Map<string, { readonly line: number; readonly hash: string }>()
+    const seen = new Map<string, number>()
     let count = 0
-    const look = ({ hash, id, position }: NewItem) => {
-      count += 1
-      const first = seen.get(id)
-      if (first !== undefined)
-        return repeated(file, { id, first: first.line, second: position + 1, same: first.hash === hash })
-      if (seen.size < remembered) seen.set(id, { line: position + 1, hash })
+    // Their hashes would take most of the memory, and are wanted once.
+    const hashOf = (position: number) =>
+      Effect.map(
+        Stream.runHead(Stream.filter(items, (item) => item.position === position)),
+        Option.map(({ hash }) => hash)
+      )
+    const look = (items: Chunk.Chunk<NewItem>) => {
+      for (const { hash, id, position } of items) {
+        const first = seen.get(id)
+        if (first !== undefined)
+          return Effect.flatMap(hashOf(first), (earlier) => {
+            const same = Option.contains(earlier, hash)
+            return repeated(file, { id, first: first + 1, second: position + 1, same })
+          })
+        if (seen.size < remembered) seen.set(id, position)
+      }
+      count += items.length
       return Effect.void
     }
-    return Effect.map(Stream.runForEach(items, look), () => count)
+    return Effect.map(Stream.runForEachChunk(items, look), () => count)
   })
 
 const remembered = 100_000
@@ -159,16 +191,13 @@ async function* linesOf(file: string, from: Place, maxBytes: number): AsyncGener
     }
     let line = from.lines
     let offset = from.offset
-    let rest: Buffer = Buffer.alloc(0)
+    // What was read is in it, from the beginning of a line on.
+    let buffer = Buffer.allocUnsafe(pieceBytes)
+    let held = 0
     for (;;) {
-      const { buffer, bytesRead } = await handle.read(
-        Buffer.allocUnsafe(pieceBytes),
-        0,
-        pieceBytes,
-        offset + rest.length
-      )
-      const piece =
-        rest.length === 0 ? buffer.subarray(0, bytesRead) : Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+      if (held === buffer.length) buffer = Buffer.concat([buffer], 2 * held)
+      const { bytesRead } = await handle.read(buffer, held, buffer.length - held, offset + held)
+      const piece = buffer.subarray(0, held + bytesRead)
       const found: Array<Line> = []
       let start = 0
       const take = (to: number, open: boolean): FileRejected | undefined => {
@@ -189,14 +218,16 @@ async function* linesOf(file: string, from: Place, maxBytes: number): AsyncGener
       if (bad !== undefined) throw bad
       if (bytesRead === 0) return
       offset += start
-      rest = piece.subarray(start)
+      held = piece.length - start
+      buffer.copyWithin(0, start, piece.length)
     }
   } finally {
     await handle.close()
   }
 }
 
-const pieceBytes = 256 * 1024
+/** Their items are made in one go, which takes a few milliseconds. */
+const pieceBytes = 64 * 1024
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 const textOf = (bytes: Buffer, maxBytes: number): { readonly text: string } | { readonly reason: string } => {

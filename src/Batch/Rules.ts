@@ -46,7 +46,8 @@ export const standard: Rules = {
 }
 
 /**
- * The class of a failed item that died of a defect. It is recorded: to run a bug again does not mend it.
+ * The class of a failed item that died of a defect. It is recorded, whatever the default: to run a bug again does not mend
+ * it.
  *
  * @since 0.1.0
  * @category models
@@ -83,7 +84,8 @@ export const classify = <E>(
   const error = Cause.failureOption(cause)
   if (Option.isNone(error)) {
     const { message } = describe(Cause.squash(cause))
-    return { failure: { class: defect, message }, action: "record", retryAfter: undefined }
+    const action = Object.hasOwn(rules, defect) ? rules[defect] : undefined
+    return { failure: { class: defect, message }, action: action ?? "record", retryAfter: undefined }
   }
   const inner = unwrapped(error.value)
   const { message, tag } = describe(inner)

@@ -5,6 +5,8 @@
  */
 import { Command } from "@effect/cli"
 import { Effect, HashMap, Redacted } from "effect"
+import * as Headers from "./Batch/Headers.ts"
+import * as RulesFile from "./Batch/RulesFile.ts"
 import * as Flags from "./Flags.ts"
 
 const text = (name: string, kind: string, about: string, expected: string) =>
@@ -22,7 +24,7 @@ const count = (name: string, about: string, least = 1) =>
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
-const rate = Flags.parsed("rate", {
+const rateSpec: Flags.Spec<{ readonly limit: number; readonly per: number }> = {
   kind: "rate",
   about: "at most so many items are begun in which time, like 50/s or 3000/m",
   expected: `a rate like "50/s", "3000/m" or "1/500ms"`,
@@ -33,7 +35,7 @@ const rate = Flags.parsed("rate", {
       ? undefined
       : { limit: Number(limit), per: Number(number) * units[unit as keyof typeof units] }
   }
-})
+}
 
 const maxFailed = Flags.parsed("max-failed", {
   kind: "count",
@@ -66,9 +68,18 @@ const which = {
 /** How it is run; may be changed when it is gone on with. */
 const tuning = {
   concurrency: count("concurrency", "how many items run at once; default 10"),
-  rate,
+  rate: Flags.parsed("rate", rateSpec),
   attempts: count("attempts", "how often an item is tried that may yet succeed; default 3"),
   maxFailed,
+  failFast: Flags.given("fail-fast", "stops at the first item that fails, as --max-failed 0"),
+  rules: file("rules", "what the failure of an item means, in YAML or JSON: { 404: record, default: retry }"),
+  rule: Flags.repeated("rule", {
+    kind: "class=what",
+    about: "one such rule: 404=stop; stop, slow, retry or record. May be given several times",
+    expected: `a class of errors with stop, slow, retry or record, like "404=stop"`,
+    parse: RulesFile.one
+  }),
+  workers: Flags.given("workers", "leaves the items to processes of muster batch worker, at a ledger of Postgres"),
   out: file("out", `writes the results here when it ends: { "id", "result" } a line`)
 }
 
@@ -85,6 +96,13 @@ export const flags = {
   run: {
     input: file("input", "one item of JSON a line; its id is its field id, else its line"),
     http: Flags.baseUrl("http", "sends each item there with POST, and takes the answer for its result"),
+    header: Flags.repeated("header", {
+      kind: "header",
+      about: "sends it with --http, like 'authorization: Bearer \${TOKEN}', which is read from the environment",
+      expected: `a name and a value, like "accept-language: de"`,
+      parse: Headers.one,
+      secret: true
+    }),
     module: file("module", "runs each item with the default export: a function, a Batch or an Aggregation"),
     ...tuning,
     ...which,
@@ -92,6 +110,24 @@ export const flags = {
   },
   again: { ...tuning, ...which, json },
   redrive: { only, ...tuning, ...which, json },
+  worker: {
+    http: Flags.baseUrl("http", "sends each item there; default: whatever the batch was begun with"),
+    module: file("module", "runs each item with the default export; default: whatever the batch was begun with"),
+    concurrency: count("concurrency", "how many items it runs at once; default: that of the batch"),
+    rate: Flags.parsed("rate", { ...rateSpec, about: "at most so many items by all workers together, like 50/s" }),
+    at: Flags.parsed("at", {
+      kind: "host:port",
+      about: "where the others reach it; default 127.0.0.1 and a free port, for workers on one machine",
+      expected: `a host and a port, like "10.0.0.7:34431"`,
+      parse: (text) => {
+        const [, host, port] = /^([\w.-]{1,253}|\[[\da-f:]+\]):(\d{1,5})$/i.exec(text) ?? []
+        return host === undefined || Number(port) > 65_535
+          ? undefined
+          : { host: host.replace(/^\[|\]$/g, ""), port: Number(port) }
+      }
+    }),
+    ...which
+  },
   which: { ...which, json },
   failures: { only, ...which, json },
   export: { out: file("out", "the file to write; default: stdout"), ...which },
@@ -109,6 +145,7 @@ export const flags = {
 
 // Loaded when they are run: they bring a server and drivers with them.
 const running = Effect.promise(() => import("./Batch/Run.ts"))
+const working = Effect.promise(() => import("./Batch/Worker.ts"))
 const looking = Effect.promise(() => import("./Batch/Look.ts"))
 
 /**
@@ -129,6 +166,9 @@ export const command = Command.make("batch").pipe(
     Command.make("redrive", flags.redrive, (given) =>
       Effect.flatMap(running, ({ redrive }) => Effect.scoped(redrive(given)))
     ).pipe(Command.withDescription("Runs what failed again, and goes on with what is left")),
+    Command.make("worker", flags.worker, (given) =>
+      Effect.flatMap(working, ({ worker }) => Effect.scoped(worker(given)))
+    ).pipe(Command.withDescription("Joins a batch that was begun with --workers, until it is stopped")),
     Command.make("status", flags.which, (given) =>
       Effect.flatMap(looking, ({ status }) => Effect.scoped(status(given)))
     ).pipe(Command.withDescription("Says how far batches are, also while they run")),

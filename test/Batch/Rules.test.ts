@@ -31,7 +31,7 @@ describe("Rules: the class of a failure", () => {
     assert.strictEqual(Rules.classify(Cause.fail("other"), rules, classOf).action, "retry")
   })
 
-  it("is Defect for a bug, which is recorded whatever the rules are", () => {
+  it("is Defect for a bug, which is recorded whatever the default is, unless a rule names it", () => {
     const classified = Rules.classify(Cause.die(new Error("bug")), { default: "retry" })
 
     assert.deepStrictEqual(classified, {
@@ -39,6 +39,7 @@ describe("Rules: the class of a failure", () => {
       action: "record",
       retryAfter: undefined
     })
+    assert.strictEqual(Rules.classify(Cause.die("bug"), { Defect: "stop", default: "record" }).action, "stop")
   })
 
   it("comes with how long to wait, in milliseconds", () => {

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
-import { Testkit } from "../../src/index.ts"
+import { Batch, Testkit } from "../../src/index.ts"
 import { BatchIncomplete, type Document, documents, QuotaExceeded, translateAll, Translator } from "./BatchTranslate.ts"
+import * as DurablePool from "./DurablePool.ts"
 import { buffer, JobRefused, send, workers } from "./WorkerPool.ts"
 
 /** The error of a fail-fast exit, which may hold more than the failure. */
@@ -152,5 +153,88 @@ describe("WorkerPool", () => {
       assert.strictEqual(asked.length, 5)
       assert.isAtMost(made.length, workers + buffer)
     })
+  )
+})
+
+describe("DurablePool", () => {
+  /** Each request takes 200 ms, but for one that fails after 10; remembers when each was made, and what was made. */
+  const pool = (count: number, bad?: number) => {
+    const made: Array<number> = []
+    const asked: Array<number> = []
+    const times: Array<number> = []
+    const interrupted: Array<number> = []
+    const ended = { jobs: 0, producer: false, ahead: 0 }
+    const jobs = Stream.range(1, count).pipe(
+      Stream.tap((job) =>
+        Effect.sync(() => {
+          made.push(job)
+          ended.ahead = Math.max(ended.ahead, made.length - ended.jobs)
+        })
+      ),
+      Stream.ensuring(Effect.sync(() => (ended.producer = true)))
+    )
+    const request = (job: number) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        asked.push(job)
+        times.push(now)
+        return Effect.sleep(job === bad ? 10 : 200)
+      }).pipe(
+        Effect.andThen(job === bad ? new JobRefused({ job }) : Effect.succeed(`reply ${job}`)),
+        Effect.onExit((exit) =>
+          Effect.sync(() => void (Exit.isInterrupted(exit) ? interrupted.push(job) : ended.jobs++))
+        )
+      )
+    return { made, asked, times, interrupted, ended, run: DurablePool.send(jobs, request) }
+  }
+
+  it.effect(
+    "makes no more than fifty requests in any second, and the producer is never further ahead than its buffer",
+    () =>
+      Effect.gen(function* () {
+        const { asked, ended, made, run, times } = pool(200)
+        const [, exit] = yield* Testkit.timed(run)
+
+        assert.isTrue(Exit.isSuccess(exit) && exit.value.outcome === "succeeded")
+        assert.deepStrictEqual([made.length, asked.length], [200, 200])
+        const inSecondAfter = (start: number) => times.filter((time) => time >= start && time < start + 1_000).length
+        assert.isAtMost(Math.max(...times.map(inSecondAfter)), 50)
+        // One more is made and waits for its place.
+        assert.strictEqual(ended.ahead, DurablePool.open + 1)
+      }).pipe(Effect.provide(Batch.layerMemory))
+  )
+
+  it.effect("stops the workers and the producer at the first error, and the next run asks for what is left", () =>
+    Effect.gen(function* () {
+      const { asked, ended, interrupted, made, run } = pool(1_000_000, 5)
+      const [elapsed, exit] = yield* Testkit.timed(run)
+
+      assert(Exit.isSuccess(exit))
+      assert.deepInclude(exit.value, { outcome: "stopped", done: 0, failed: 1 })
+      assert.deepStrictEqual(exit.value.stop, {
+        by: "tolerance",
+        id: "5",
+        failure: { class: "JobRefused", message: "job 5 was refused" }
+      })
+      assert.strictEqual(elapsed, 4 * 20 + 10)
+      assert.deepStrictEqual(
+        [asked, interrupted.toSorted()],
+        [
+          [1, 2, 3, 4, 5],
+          [1, 2, 3, 4]
+        ]
+      )
+      assert.isTrue(ended.producer)
+      const before = made.length
+      assert.isAtMost(before - ended.jobs, DurablePool.open + 1)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([asked.length, made.length], [5, before])
+
+      const rest = pool(20)
+      yield* Batch.redrive("jobs")
+      const [, again] = yield* Testkit.timed(rest.run)
+      assert(Exit.isSuccess(again))
+      assert.deepInclude(again.value, { outcome: "succeeded", total: 20, done: 20 })
+      assert.deepStrictEqual(rest.asked.length, 20)
+    }).pipe(Effect.provide(Batch.layerMemory))
   )
 })

@@ -6,7 +6,8 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, identity } from "effect"
+import * as Permits from "../../Permits.ts"
 
 /**
  * The columns of rows that are written many at once, with their types.
@@ -42,6 +43,13 @@ export interface Dialect {
   readonly now: Effect.Effect<number, SqlError>
   /** A table `x` of these columns, sent as one parameter. */
   readonly rowsOf: (rows: ReadonlyArray<object>, ...columns: ReadonlyArray<Column>) => Fragment
+  /**
+   * A transaction in its turn. SQLite has one that writes at a time, and whoever comes meanwhile tries again and again; in a
+   * line, the next one goes on at once.
+   */
+  readonly inTurn: <A, E, R>(transaction: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Goes first in a transaction that makes tables: two that make the same one at once get in each other's way. */
+  readonly alone: Effect.Effect<unknown, SqlError>
   /** Goes behind a subquery whose rows are taken for writing. */
   readonly skipLocked: Fragment
 }
@@ -66,6 +74,8 @@ const postgres = (sql: SqlClient.SqlClient): Dialect => ({
     const typed = names.map((name) => `${name} ${columns[name]}`).join(", ")
     return sql`json_to_recordset(${JSON.stringify(rows)}::json) AS x(${sql.unsafe(typed)})`
   },
+  inTurn: identity,
+  alone: sql`SELECT pg_advisory_xact_lock(7338112690)`,
   skipLocked: sql`FOR UPDATE SKIP LOCKED`
 })
 
@@ -75,6 +85,8 @@ const sqlite = (sql: SqlClient.SqlClient): Dialect => ({
     const read = names.map((name) => `value ->> '$.${name}' AS ${name}`).join(", ")
     return sql`(SELECT ${sql.unsafe(read)} FROM json_each(${JSON.stringify(rows)})) AS x`
   },
+  inTurn: Permits.make(1).with(),
+  alone: Effect.void,
   skipLocked: sql``
 })
 
@@ -84,7 +96,7 @@ const sqlite = (sql: SqlClient.SqlClient): Dialect => ({
  * @since 0.1.0
  * @category models
  */
-export const version = 2
+export const version = 3
 
 /**
  * What makes the tables, one statement each. An index of each state that is looked for holds only rows in it.
@@ -98,8 +110,8 @@ export const tables: ReadonlyArray<string> = [
     batch VARCHAR(200) NOT NULL PRIMARY KEY, input_read BIGINT NOT NULL DEFAULT 0, input_offset BIGINT NOT NULL DEFAULT 0,
     sealed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, plan TEXT)`,
   `CREATE TABLE IF NOT EXISTS muster_owners (
-    batch VARCHAR(200) NOT NULL, owner VARCHAR(200) NOT NULL, lease BIGINT NOT NULL, alive_until BIGINT NOT NULL,
-    PRIMARY KEY (batch, owner))`,
+    batch VARCHAR(200) NOT NULL, owner VARCHAR(200) NOT NULL, exclusive INTEGER NOT NULL, lease BIGINT NOT NULL,
+    alive_until BIGINT NOT NULL, PRIMARY KEY (batch, owner))`,
   `CREATE TABLE IF NOT EXISTS muster_items (
     batch VARCHAR(200) NOT NULL, id TEXT NOT NULL, position BIGINT NOT NULL, hash TEXT NOT NULL, item TEXT NOT NULL,
     state INTEGER NOT NULL, attempts INTEGER NOT NULL, took BIGINT NOT NULL, not_before BIGINT NOT NULL,

@@ -27,7 +27,7 @@ type Entry = { -readonly [K in keyof Row]: Row[K] } & {
 interface Batch {
   readonly rows: Map<string, Entry>
   /** Owners that live, and until when without another word from them. */
-  readonly owners: Map<string, { until: number; lease: number }>
+  readonly owners: Map<string, { until: number; lease: number; exclusive: boolean }>
   read: number
   offset: number
   sealed: boolean
@@ -58,11 +58,11 @@ export const make = (): Service => {
       at((now) => {
         const batch = batches.get(name) ?? emptyBatch()
         buryTheDead(batch, now)
-        const other = Array.from(batch.owners.keys()).find((one) => one !== owner)
+        const [other] = Array.from(batch.owners).find(([one, it]) => one !== owner && it.exclusive) ?? []
         if (exclusive && other !== undefined) return new BatchBusy({ batch: name, owner: other })
         batches.set(name, batch)
-        batch.owners.set(owner, { until: now + lease, lease })
-        batch.cancelled = false
+        batch.owners.set(owner, { until: now + lease, lease, exclusive })
+        if (exclusive) batch.cancelled = false
         return Effect.void
       })
     )
@@ -86,7 +86,11 @@ export const make = (): Service => {
 
   return {
     open,
-    renew: (name, owner) => alive(name, owner, ({ cancelled }) => ({ cancelled })),
+    renew: (name, owner) =>
+      alive(name, owner, (batch, now) => {
+        buryTheDead(batch, now)
+        return { cancelled: batch.cancelled }
+      }),
     cancel: (name) =>
       at((now) => {
         const batch = batches.get(name)

@@ -42,9 +42,9 @@ export const layer: Layer.Layer<Ledger, LedgerUnavailable, SqlClient.SqlClient> 
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUnavailable> => {
-  const { now, rowsOf, skipLocked } = Dialect.of(sql)
+  const { inTurn, now, rowsOf, skipLocked } = Dialect.of(sql)
   const atomically = <A, E>(effect: (now: number) => Effect.Effect<A, E | SqlError>) =>
-    available(sql.withTransaction(Effect.flatMap(now, effect)))
+    inTurn(available(sql.withTransaction(Effect.flatMap(now, effect))))
 
   /** Owners that have been silent for longer than their lease are forgotten, and what nobody owns is pending. */
   const bury = (batch: string, now: number) =>
@@ -54,9 +54,10 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         SELECT 1 FROM muster_owners AS o WHERE o.batch = ${batch} AND o.owner = muster_items.owner)`
     )
 
-  const otherThan = (batch: string, owner: string) =>
+  const otherThan = (batch: string, owner: string, exclusive = 0) =>
     Effect.map(
-      sql<{ owner: string }>`SELECT owner FROM muster_owners WHERE batch = ${batch} AND owner <> ${owner} LIMIT 1`,
+      sql<{ owner: string }>`SELECT owner FROM muster_owners
+        WHERE batch = ${batch} AND owner <> ${owner} AND exclusive >= ${exclusive} ORDER BY exclusive DESC LIMIT 1`,
       ([other]) => other?.owner
     )
 
@@ -65,12 +66,12 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
       Effect.gen(function* () {
         // The row is locked by this, so that two who open a batch at once do so one after the other.
         yield* sql`INSERT INTO muster_batches (batch) VALUES (${batch})
-          ON CONFLICT (batch) DO UPDATE SET cancelled = 0`
+          ON CONFLICT (batch) DO UPDATE SET cancelled = muster_batches.cancelled * ${exclusive ? 0 : 1}`
         yield* bury(batch, now)
-        const other = yield* otherThan(batch, owner)
-        if (exclusive && other !== undefined) return yield* new BatchBusy({ batch, owner: other })
-        yield* sql`INSERT INTO muster_owners (batch, owner, lease, alive_until)
-          VALUES (${batch}, ${owner}, ${lease}, ${now + lease})
+        const other = exclusive ? yield* otherThan(batch, owner, 1) : undefined
+        if (other !== undefined) return yield* new BatchBusy({ batch, owner: other })
+        yield* sql`INSERT INTO muster_owners (batch, owner, exclusive, lease, alive_until)
+          VALUES (${batch}, ${owner}, ${exclusive ? 1 : 0}, ${lease}, ${now + lease})
           ON CONFLICT (batch, owner) DO UPDATE SET alive_until = excluded.alive_until`
       })
     )
@@ -174,14 +175,19 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         const [input] = yield* sql<{ input_read: unknown; input_offset: unknown; sealed: unknown }>`
           SELECT input_read, input_offset, sealed FROM muster_batches WHERE batch = ${batch}`
         if (input === undefined) return undefined
-        const groups = yield* sql<{ state: unknown; items: unknown; attempts: unknown; took: unknown }>`
-          SELECT state, count(*) AS items, sum(attempts) AS attempts, sum(took) AS took
-          FROM muster_items WHERE batch = ${batch} GROUP BY state`
-        const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0 }
-        for (const group of groups) {
-          counts[stateNumbers.nameOf(numberOf(group.state))] += numberOf(group.items)
-          counts.attempts += numberOf(group.attempts)
-          counts.took += numberOf(group.took)
+        // Not grouped by the state: SQLite would sort all rows, in memory.
+        const [sums] = yield* sql<Record<"pending" | "running" | "done" | "failed" | "attempts" | "took", unknown>>`
+          SELECT sum(CASE state WHEN 0 THEN 1 END) AS pending, sum(CASE state WHEN 1 THEN 1 END) AS running,
+            sum(CASE state WHEN 2 THEN 1 END) AS done, sum(CASE state WHEN 3 THEN 1 END) AS failed,
+            sum(attempts) AS attempts, sum(took) AS took
+          FROM muster_items WHERE batch = ${batch}`
+        const counts = {
+          pending: numberOf(sums?.pending),
+          running: numberOf(sums?.running),
+          done: numberOf(sums?.done),
+          failed: numberOf(sums?.failed),
+          attempts: numberOf(sums?.attempts),
+          took: numberOf(sums?.took)
         }
         const read = { read: numberOf(input.input_read), offset: numberOf(input.input_offset) }
         return { ...counts, ...read, sealed: numberOf(input.sealed) === 1 } satisfies Counts
@@ -284,6 +290,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
 /** Makes the tables that are not there. */
 const migrate = (sql: SqlClient.SqlClient): Effect.Effect<void, LedgerUnavailable> =>
   Effect.gen(function* () {
+    yield* Dialect.of(sql).alone
     for (const statement of Dialect.tables) yield* sql.unsafe(statement)
     // An older ledger keeps its version, and is refused.
     yield* sql`INSERT INTO muster_ledger (version) SELECT CAST(${Dialect.version} AS INTEGER)
@@ -291,7 +298,7 @@ const migrate = (sql: SqlClient.SqlClient): Effect.Effect<void, LedgerUnavailabl
     const versions = yield* sql<{ version: unknown }>`SELECT version FROM muster_ledger ORDER BY version DESC`
     const found = numberOf(versions[0]?.version)
     if (found === Dialect.version) return
-    const reason = `its tables have version ${found}, and this muster knows version ${Dialect.version}`
+    const reason = `its tables have version ${found}, and this muster knows version ${Dialect.version}: go on with the one that made it, or begin another`
     return yield* new LedgerUnavailable({ reason })
   }).pipe(sql.withTransaction, available)
 

@@ -6,9 +6,22 @@
 import { Effect, Exit } from "effect"
 import * as Buffer from "../Buffer.ts"
 import type { Job, RunError } from "../Engine.ts"
-import type { Counts, LedgerUnavailable, Settled } from "../Ledger.ts"
+import type { Counts, Failure, LedgerUnavailable, Settled } from "../Ledger.ts"
 import type { Stop } from "../Manifest.ts"
 import * as Rules from "../Rules.ts"
+
+/**
+ * What another process says it has done since it last said so.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Heard {
+  readonly done: number
+  readonly failed: number
+  /** The last that failed. */
+  readonly last: { readonly id: string; readonly failure: Failure } | null
+}
 
 /**
  * The state of one run. Everything in it changes synchronously; whoever waits for a change is woken by it.
@@ -31,10 +44,12 @@ export class Progressing<E> {
   slowed = 0
   done: number
   failed: number
+  /** More seem to have failed than is tolerated. */
+  doubtful = false
   private sealed: boolean
-  private reading = true
+  reading = true
   private unwritten = 0
-  private lastFailed: Extract<Settled, { readonly to: "failed" }> | undefined
+  private lastFailed: Heard["last"] | undefined
   private readonly bell = Buffer.makeBell()
   private readonly exceeds: ReturnType<typeof Rules.exceeds>
 
@@ -91,9 +106,30 @@ export class Progressing<E> {
     this[to.to] += 1
     if (to.to === "failed") this.lastFailed = to
     // A success may be the one by which enough have ended to judge.
+    this.judge()
+  }
+
+  private judge(): void {
     if (this.exceeds(this)) {
       this.stopped({ by: "tolerance", id: this.lastFailed?.id ?? null, failure: this.lastFailed?.failure ?? null })
     }
+  }
+
+  /** So many have ended in other processes, as far as is known; the ledger is asked before that stops the batch. */
+  heard({ done, failed, last }: Heard): void {
+    this.open -= done + failed
+    this.done += done
+    this.failed += failed
+    if (last !== null) this.lastFailed = last
+    this.doubtful ||= this.exceeds(this)
+    this.changed()
+  }
+
+  /** What the ledger says, which knows best. */
+  corrected({ done, failed, pending, running }: Counts): void {
+    Object.assign(this, { done, failed, open: pending + running, doubtful: false })
+    this.judge()
+    this.changed()
   }
 
   readonly written = (items: number): void => {

@@ -7,7 +7,7 @@ import { Config, type Context, Effect, Layer, Option, Redacted, type Scope } fro
 import { existsSync } from "node:fs"
 import { type BatchBusy, BatchUnknown, type LeaseLost, Ledger, type LedgerUnavailable } from "../../Batch/Ledger.ts"
 import { badInput, type Failed, noAnswer } from "../Failed.ts"
-import { BatchDrivers } from "./Drivers.ts"
+import { BatchDrivers, type Cluster } from "./Drivers.ts"
 
 /**
  * What was given of it.
@@ -28,9 +28,26 @@ export interface Given {
  */
 export interface Opened {
   readonly ledger: Context.Context<Ledger>
+  /** Where it is. */
+  readonly where: Redacted.Redacted
   /** A command to type about this ledger, such as `muster batch resume --name docs`. */
   readonly command: (word: string, name: string) => string
 }
+
+/**
+ * How workers meet at the ledger, if all of them can reach it.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const clustered = ({ where }: Opened): Effect.Effect<{ cluster: Cluster; where: Redacted.Redacted }, Failed> =>
+  Effect.gen(function* () {
+    if (!isUrl(Redacted.value(where)))
+      return yield* badInput("workers need a ledger that all of them reach; say --ledger postgres://…")
+    const { cluster } = yield* BatchDrivers
+    if (cluster === undefined) return yield* badInput("this program has no drivers for workers")
+    return { cluster, where }
+  })
 
 const isUrl = (where: string) => /^\w+:\/\//.test(where)
 
@@ -66,6 +83,7 @@ export const open = (
     })
     return {
       ledger: context,
+      where: redacted,
       command: (word, name) => `${program} batch ${word}${flag} --name ${quoted(name)}`
     }
   })

@@ -7,11 +7,19 @@ import { Effect, Option, Schema } from "effect"
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import { Ledger } from "../../Batch/Ledger.ts"
+import type { Action } from "../../Batch/Rules.ts"
 import { badInput, type Failed } from "../Failed.ts"
 import { why } from "../FileTrouble.ts"
+import type { Screen } from "../Screen.ts"
+import * as RulesFile from "./RulesFile.ts"
 
 const Whom = Schema.Union(
-  Schema.Struct({ kind: Schema.Literal("http"), url: Schema.String }),
+  Schema.Struct({
+    kind: Schema.Literal("http"),
+    url: Schema.String,
+    /** As they were given, with references to the environment. */
+    headers: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), { default: () => ({}) })
+  }),
   Schema.Struct({ kind: Schema.Literal("module"), file: Schema.String }),
   Schema.Struct({ kind: Schema.Literal("demo") })
 )
@@ -47,6 +55,12 @@ export const Plan = Schema.Struct({
   maxFailed: Schema.NullOr(
     Schema.Struct({ count: Schema.optional(Schema.Number), ratio: Schema.optional(Schema.Number) })
   ),
+  rules: Schema.optionalWith(
+    Schema.Record({ key: Schema.String, value: Schema.Literal("stop", "slow", "retry", "record") }),
+    { default: () => ({}) }
+  ),
+  /** Its items are left to workers. */
+  workers: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   out: Schema.NullOr(Schema.String)
 })
 
@@ -66,6 +80,10 @@ export interface Tuning {
   readonly attempts: Option.Option<number>
   readonly rate: Option.Option<{ readonly limit: number; readonly per: number }>
   readonly maxFailed: Option.Option<{ readonly count?: number; readonly ratio?: number }>
+  readonly failFast: boolean
+  readonly workers: boolean
+  readonly rules: Option.Option<string>
+  readonly rule: ReadonlyArray<readonly [name: string, action: Action]>
   readonly out: Option.Option<string>
 }
 
@@ -75,8 +93,8 @@ export interface Tuning {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (file: string, whom: Whom, given: Tuning): Effect.Effect<Plan, Failed> =>
-  Effect.map(fingerprint(resolve(file)), (input) =>
+export const make = (file: string, whom: Whom, given: Tuning): Effect.Effect<Plan, Failed, Screen> =>
+  Effect.flatMap(fingerprint(resolve(file)), (input) =>
     tuned(
       {
         version: 1,
@@ -86,6 +104,8 @@ export const make = (file: string, whom: Whom, given: Tuning): Effect.Effect<Pla
         attempts: 3,
         rate: null,
         maxFailed: null,
+        rules: {},
+        workers: false,
         out: null
       },
       given
@@ -98,14 +118,26 @@ export const make = (file: string, whom: Whom, given: Tuning): Effect.Effect<Pla
  * @since 0.1.0
  * @category combining
  */
-export const tuned = (plan: Plan, { attempts, concurrency, maxFailed, out, rate }: Tuning): Plan => ({
-  ...plan,
-  concurrency: Option.getOrElse(concurrency, () => plan.concurrency),
-  attempts: Option.getOrElse(attempts, () => plan.attempts),
-  rate: Option.getOrElse(rate, () => plan.rate),
-  maxFailed: Option.getOrElse(maxFailed, () => plan.maxFailed),
-  out: Option.match(out, { onNone: () => plan.out, onSome: (path) => resolve(path) })
-})
+export const tuned = (
+  plan: Plan,
+  { attempts, concurrency, failFast, maxFailed, out, rate, rule, rules, workers }: Tuning
+): Effect.Effect<Plan, Failed, Screen> =>
+  Effect.gen(function* () {
+    if (failFast && Option.isSome(maxFailed))
+      return yield* badInput("--fail-fast is --max-failed 0; give one of the two")
+    const fromFile = yield* Option.match(rules, { onNone: () => Effect.succeed(undefined), onSome: RulesFile.read })
+    const isNew = fromFile !== undefined || rule.length > 0
+    return {
+      ...plan,
+      concurrency: Option.getOrElse(concurrency, () => plan.concurrency),
+      attempts: Option.getOrElse(attempts, () => plan.attempts),
+      rate: Option.getOrElse(rate, () => plan.rate),
+      maxFailed: failFast ? { count: 0 } : Option.getOrElse(maxFailed, () => plan.maxFailed),
+      workers: workers || plan.workers,
+      rules: isNew ? { ...fromFile, ...Object.fromEntries(rule) } : plan.rules,
+      out: Option.match(out, { onNone: () => plan.out, onSome: (path) => resolve(path) })
+    }
+  })
 
 /**
  * The plan of a batch, if it has one.

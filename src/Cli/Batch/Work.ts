@@ -16,6 +16,7 @@ import * as RateLimit from "../../Resilience/RateLimit.ts"
 import { Drivers as Services } from "../../Source.ts"
 import { Drivers } from "../Drivers.ts"
 import { badConfig, badInput, type Failed, noAnswer } from "../Failed.ts"
+import * as Headers from "./Headers.ts"
 import type { Plan, Whom } from "./Plan.ts"
 
 /**
@@ -37,7 +38,7 @@ export interface Work {
  */
 export const make = (
   name: string,
-  { rate, whom }: Plan,
+  { rate, whom }: Pick<Plan, "rate" | "whom">,
   fresh: boolean
 ): Effect.Effect<Work, Failed, Drivers | Scope.Scope> =>
   Effect.map(found(name, whom, fresh), (work) => {
@@ -52,7 +53,8 @@ export const make = (
 
 const found = (name: string, whom: Whom, fresh: boolean) => {
   if (whom.kind === "module") return module(name, whom.file)
-  if (whom.kind === "http") return http(name, whom.url)
+  if (whom.kind === "http")
+    return Effect.flatMap(Headers.filled(whom.headers), (headers) => http(name, whom.url, headers))
   // The tenant of the demo has used up its quota when a batch begins; later it has another.
   return Demo.service({ refuse: fresh }).pipe(
     Effect.mapError(({ message }) => noAnswer(message)),
@@ -76,7 +78,7 @@ const plain = (name: string, run: (item: unknown) => Effect.Effect<unknown, unkn
   idOf
 })
 
-const http = (name: string, url: string) =>
+const http = (name: string, url: string, headers: Headers.Headers = {}) =>
   Effect.gen(function* () {
     const { services } = yield* Drivers
     if (services === undefined) return yield* badInput("--http: this program has no driver to ask with")
@@ -84,7 +86,9 @@ const http = (name: string, url: string) =>
       Effect.provide(services),
       Effect.mapError(({ message }) => badInput(`--http: ${message}`))
     )
-    return plain(name, (item) => ask({ method: "POST", path: "", headers: keyOf(name, item), body: item }))
+    return plain(name, (item) =>
+      ask({ method: "POST", path: "", headers: { ...headers, ...keyOf(name, item) }, body: item })
+    )
   })
 
 /** An item may be sent twice, when its answer was not written down any more. */

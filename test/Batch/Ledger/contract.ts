@@ -201,6 +201,31 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
         assert.strictEqual(yield* ledger.redrive(batch), 2)
       }))
 
+    test("lets those who share its items come and go beside the one that runs it", (ledger, batch) =>
+      Effect.gen(function* () {
+        const shared = { lease: 60_000, exclusive: false }
+        yield* ledger.open(batch, "a worker", shared)
+        assert.isTrue(yield* ledger.cancel(batch))
+        yield* ledger.open(batch, "another", shared)
+        assert.deepStrictEqual(yield* ledger.renew(batch, "another"), { cancelled: true })
+
+        yield* ledger.close(batch, "me")
+        yield* ledger.open(batch, "the next", { lease: 60_000, exclusive: true })
+        assert.deepStrictEqual(yield* ledger.renew(batch, "a worker"), { cancelled: false })
+      }))
+
+    test("gives back the items of one that fell silent when another says that it lives", (ledger, batch) =>
+      Effect.gen(function* () {
+        yield* ledger.open(batch, "a worker", { lease: 5, exclusive: false })
+        yield* ledger.add(batch, items(1), 1)
+        assert.lengthOf(yield* ledger.claim(batch, "a worker", 1), 1)
+        yield* Effect.sleep(20)
+        yield* ledger.renew(batch, "me")
+
+        assert.deepInclude(yield* ledger.counts(batch), { pending: 1, running: 0 })
+        assert.deepInclude(yield* Effect.flip(ledger.renew(batch, "a worker")), { _tag: "LeaseLost" })
+      }))
+
     test("tells those who run a batch that it was cancelled, until it is opened again", (ledger, batch) =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* ledger.renew(batch, "me"), { cancelled: false })

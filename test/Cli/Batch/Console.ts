@@ -20,7 +20,7 @@ export const make = (): Effect.Effect<
     readonly write: (name: string, text: string) => string
     readonly read: (name: string) => string
     readonly batch: (
-      line: string,
+      line: string | ReadonlyArray<string>,
       options?: Options
     ) => Effect.Effect<{ exitCode: number; out: ReadonlyArray<string>; err: ReadonlyArray<string> }>
   },
@@ -42,7 +42,10 @@ export const make = (): Effect.Effect<
         },
         read: (name) => readFileSync(path(name), "utf8"),
         batch: (line, options = {}) =>
-          typed(`batch ${line}`, { ...options, env: { MUSTER_LEDGER: path("ledger.db"), ...options.env } }).pipe(
+          typed(typeof line === "string" ? `batch ${line}` : ["batch", ...line], {
+            ...options,
+            env: { MUSTER_LEDGER: path("ledger.db"), ...options.env }
+          }).pipe(
             Effect.provideService(BatchDrivers, drivers),
             // What is written names the folder, which is another each time.
             Effect.map(({ err, exitCode, out }) => ({ exitCode, out: out.map(short), err: err.map(short) }))
