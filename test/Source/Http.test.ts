@@ -8,9 +8,9 @@ import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Http from "../../src/Source/Http.ts"
 import { suite } from "./contract.ts"
-import { adapter, direct } from "./Http/Adapter.ts"
+import { direct } from "./Http/Adapter.ts"
 
-suite(adapter, "short")
+// By a client of the user's own: `Http.proof.ts`.
 suite(direct, "short")
 
 const Profile = Schema.Struct({ id: Schema.String, name: Schema.NonEmptyString })
