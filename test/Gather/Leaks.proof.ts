@@ -91,3 +91,21 @@ it.live("a failure leaves within 50 ms, 99 times in 100, whatever the others do"
     yield* Cleanup.settled
   })
 )
+
+it.live(
+  "asks 10,000 sources at once, and stops them all when one fails",
+  () =>
+    Effect.gen(function* () {
+      let stopped = 0
+      const waiting = Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped++))
+      const all = Array.from({ length: 10_000 }, (_, n) => Effect.delay(Effect.succeed(n), n % 10))
+      const answers = yield* Gather.failFast(all)
+      assert.deepStrictEqual([answers.length, answers[9_999]], [10_000, 9_999])
+
+      const doomed = [...Array.from({ length: 9_999 }, () => waiting), Effect.delay(Effect.fail("no"), 50)]
+      assert.strictEqual(yield* Effect.flip(Gather.failFast(doomed)), "no")
+      yield* Cleanup.settled
+      assert.strictEqual(stopped, 9_999)
+    }),
+  30_000
+)
