@@ -11,6 +11,7 @@ const timed = [
   "test/Gather/Leaks.proof.ts",
   "test/Permits/Laws.proof.ts",
   "test/Resilience/{Bulkhead,RateLimit}.proof.ts",
+  "test/Resilience/RateLimit/*.proof.ts",
   "test/Server/Load.proof.ts",
   "test/main.proof.ts",
   "test/Source/*.proof.ts"
