@@ -36,6 +36,13 @@ export const suite = (title: string, body: () => void): void => {
 export const test = (title: string, body: Effect.Effect<void, never, Scope.Scope>): void =>
   it.scopedLive(title, () => body, 60_000)
 
+/** A small telephone, a laptop and a very large screen, each in light and dark. */
+export const screens = [false, true].flatMap((dark) => [
+  { dark, width: 360, height: 740 },
+  { dark, width: 1280, height: 800 },
+  { dark, width: 3840, height: 2160 }
+])
+
 const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() =>
     // What it would ask the network for by itself, it may not; as root it has no sandbox of its own.

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricBoundaries, MetricLabel } from "effect"
+import { Metric, MetricBoundaries } from "effect"
 import { status } from "../Outcome.ts"
 import type { Entry, Recorder } from "../Receipt/Recorder.ts"
+import { tagged } from "../Resilience/Metrics/Tags.ts"
 import { labelOf } from "./Report.ts"
 
 /** From 1 ms to 65 s, each bound twice the one before it. */
@@ -84,39 +85,39 @@ interface Family {
   readonly inFlight: Metric.Metric.Gauge<number>
 }
 
-/**
- * A family with some tags, which come in the same order each time. The lists of tags are kept, as Effect keeps the states: it
- * finds a state at once by a list that it has seen, and by a new one, as `Metric.tagged` makes for each update, only after it
- * has hashed all of it (about 10 us).
- */
+/** A family with some tags, which come in the same order each time; all that were made are kept, as Effect keeps states. */
 class Tagged {
   private readonly more = new Map<string, Tagged>()
+  private readonly own: Family
 
   constructor(
     private readonly family: Family,
-    private readonly tags: ReadonlyArray<MetricLabel.MetricLabel> = []
-  ) {}
+    private readonly tags: Readonly<Record<string, string>> = {}
+  ) {
+    this.own = {
+      count: tagged(family.count, tags),
+      duration: tagged(family.duration, tags),
+      inFlight: tagged(family.inFlight, tags)
+    }
+  }
 
   /** The same with one tag more. */
   with(key: string, value: string): Tagged {
-    let tagged = this.more.get(value)
-    if (tagged === undefined) {
-      tagged = new Tagged(this.family, [...this.tags, MetricLabel.make(key, value)])
-      this.more.set(value, tagged)
-    }
-    return tagged
+    let one = this.more.get(value)
+    if (one === undefined) this.more.set(value, (one = new Tagged(this.family, { ...this.tags, [key]: value })))
+    return one
   }
 
   /** So many more are in flight. */
   inFlight(change: 1 | -1): void {
-    this.family.inFlight.unsafeModify(change, this.tags)
+    this.own.inFlight.unsafeModify(change, [])
   }
 
   /** One has ended; `millis` is `undefined` when it was never asked. */
   ended(outcome: string, millis: number | undefined): void {
-    const { tags } = this.with("outcome", outcome)
-    this.family.count.unsafeUpdate(1, tags)
-    if (millis !== undefined) this.family.duration.unsafeUpdate(millis, tags)
+    const { count, duration } = this.with("outcome", outcome).own
+    count.unsafeUpdate(1, [])
+    if (millis !== undefined) duration.unsafeUpdate(millis, [])
   }
 }
 

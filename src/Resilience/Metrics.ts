@@ -86,8 +86,15 @@ export const counting = (metric: typeof retries, source: string) => {
  * @since 0.1.0
  * @category recording
  */
-export const refused = (source: string, by: Refused | "hedge-budget"): void =>
-  tagged(refusals, { source, by }).unsafeUpdate(1, [])
+export const refused = (source: string, by: Refused | "hedge-budget"): void => {
+  let kinds = refusing.get(source)
+  if (kinds === undefined) refusing.set(source, (kinds = refusalsOf(source)))
+  kinds(by).unsafeUpdate(1, [])
+}
+
+/** Kept by the names of guards, as Effect keeps the states: when there is too much to do, most of it is to refuse. */
+const refusing = new Map<string, ReturnType<typeof refusalsOf>>()
+const refusalsOf = (source: string) => each(refusals, { source }, "by")
 
 /**
  * Counts a change of the breaker with this name.

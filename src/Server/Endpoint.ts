@@ -232,7 +232,7 @@ export const heard = <S extends Sources>(sources: S, listen: Listener): S => {
       Effect.onExit(effect, (exit) => Effect.sync(() => listen(name, exit)))
     return Source.isSource(source) ? { ...source, effect: tap(source.effect) } : tap(source)
   })
-  // They stand in the shape that they came in, and give what they gave.
+  // The cast: they stand in the shape that they came in, and give what they gave.
   return like(sources, tapped) as unknown as S
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, type Tracer } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Metrics from "../../src/Aggregator/Metrics.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
@@ -7,6 +7,7 @@ import * as Gather from "../../src/Gather.ts"
 import * as Outcome from "../../src/Outcome.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
+import { keeping } from "../Tracing.ts"
 
 const { fails, hangs, succeeds } = Testkit
 
@@ -15,34 +16,6 @@ interface Line {
   readonly message: string
   readonly annotations: Record<string, unknown>
 }
-
-/** A tracer that is not the one that Effect has when there is none: of that one nobody sees attributes. */
-const keeping = Tracer.make({
-  span: (name, parent, context, links, startTime, kind) => {
-    const attributes = new Map<string, unknown>()
-    const started = { _tag: "Started" as const, startTime }
-    const span = {
-      _tag: "Span" as const,
-      name,
-      spanId: name,
-      traceId: Option.match(parent, { onNone: () => name, onSome: ({ traceId }) => traceId }),
-      parent,
-      context,
-      links,
-      kind,
-      sampled: true,
-      attributes,
-      status: started as Tracer.SpanStatus,
-      attribute: (key: string, value: unknown) => void attributes.set(key, value),
-      end: (endTime: bigint, exit: Exit.Exit<unknown, unknown>) =>
-        void (span.status = { _tag: "Ended", startTime, endTime, exit }),
-      event: () => {},
-      addLinks: () => {}
-    }
-    return span
-  },
-  context: (run) => run()
-})
 
 /** An aggregator that writes its lines into an array. */
 const logging = (lines: Array<Line>) =>

@@ -110,24 +110,18 @@ Chromium.suite("the page of settings", () => {
     })
   )
 
-  for (const dark of [false, true]) {
-    for (const [width, height] of [
-      [360, 740],
-      [1280, 800],
-      [3840, 2160]
-    ] as const) {
-      Chromium.test(
-        `has no serious fault that axe finds, ${dark ? "dark" : "light"}, ${width} px wide, and scrolls down only`,
-        Effect.gen(function* () {
-          const { complaints, page } = yield* opened({ dark, width, height })
-          yield* Effect.promise(() => page.locator("summary").first().click())
+  for (const { dark, height, width } of Chromium.screens) {
+    Chromium.test(
+      `has no serious fault that axe finds, ${dark ? "dark" : "light"}, ${width} px wide, and scrolls down only`,
+      Effect.gen(function* () {
+        const { complaints, page } = yield* opened({ dark, width, height })
+        yield* Effect.promise(() => page.locator("summary").first().click())
 
-          assert.deepStrictEqual(yield* Chromium.faults(page), [])
-          assert.isTrue(yield* Effect.promise(() => page.evaluate(() => document.body.scrollWidth <= innerWidth)))
-          assert.deepStrictEqual(complaints, [])
-          yield* Chromium.picture(page, `explained-${dark}-${width}`)
-        })
-      )
-    }
+        assert.deepStrictEqual(yield* Chromium.faults(page), [])
+        assert.isTrue(yield* Effect.promise(() => page.evaluate(() => document.body.scrollWidth <= innerWidth)))
+        assert.deepStrictEqual(complaints, [])
+        yield* Chromium.picture(page, `explained-${dark}-${width}`)
+      })
+    )
   }
 })

@@ -142,25 +142,19 @@ Chromium.suite("the plots of a page", () => {
     })
   )
 
-  for (const dark of [false, true]) {
-    for (const [width, height] of [
-      [360, 740],
-      [1280, 800],
-      [3840, 2160]
-    ] as const) {
-      Chromium.test(
-        `have no serious fault that axe finds, ${dark ? "dark" : "light"}, ${width} px wide, and scroll down only`,
-        Effect.gen(function* () {
-          const { complaints, page } = yield* opened({ dark, width, height })
-          yield* Effect.promise(() => page.locator("#figures summary").first().click())
-          yield* Effect.promise(() => page.locator("#figures table").first().waitFor())
+  for (const { dark, height, width } of Chromium.screens) {
+    Chromium.test(
+      `have no serious fault that axe finds, ${dark ? "dark" : "light"}, ${width} px wide, and scroll down only`,
+      Effect.gen(function* () {
+        const { complaints, page } = yield* opened({ dark, width, height })
+        yield* Effect.promise(() => page.locator("#figures summary").first().click())
+        yield* Effect.promise(() => page.locator("#figures table").first().waitFor())
 
-          assert.deepStrictEqual(yield* Chromium.faults(page), [])
-          assert.isTrue(yield* Effect.promise(() => page.evaluate(() => document.body.scrollWidth <= innerWidth)))
-          assert.deepStrictEqual(complaints, [])
-          yield* Chromium.picture(page, `plots-${dark}-${width}`)
-        })
-      )
-    }
+        assert.deepStrictEqual(yield* Chromium.faults(page), [])
+        assert.isTrue(yield* Effect.promise(() => page.evaluate(() => document.body.scrollWidth <= innerWidth)))
+        assert.deepStrictEqual(complaints, [])
+        yield* Chromium.picture(page, `plots-${dark}-${width}`)
+      })
+    )
   }
 })

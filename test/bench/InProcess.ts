@@ -1,9 +1,10 @@
 /** What it costs to ask sources that answer at once: all that is left is the asking. */
-import { Effect, Logger, ManagedRuntime, Tracer } from "effect"
+import { Effect, Logger, ManagedRuntime } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Plain from "../../src/Plain.ts"
 import * as Source from "../../src/Source.ts"
+import { keeping } from "../Tracing.ts"
 import * as Peers from "./Peers.ts"
 import {
   atLeast,
@@ -38,34 +39,6 @@ let written = 0
 const counting = Logger.map(Logger.jsonLogger, (line) => void (written += line.length))
 const full = ManagedRuntime.make(Aggregator.layer({ ...options, logger: counting }))
 
-/** A tracer that is not Effect's default, so that every span is made. */
-const tracer = Tracer.make({
-  span: (name, parent, context, links, startTime, kind) => {
-    const attributes = new Map<string, unknown>()
-    let status: Tracer.SpanStatus = { _tag: "Started", startTime }
-    return {
-      _tag: "Span",
-      name,
-      spanId: "0000000000000001",
-      traceId: "00000000000000000000000000000001",
-      parent,
-      context,
-      links,
-      kind,
-      sampled: true,
-      attributes,
-      get status() {
-        return status
-      },
-      attribute: (key, value) => void attributes.set(key, value),
-      end: (endTime, exit) => void (status = { _tag: "Ended", startTime, endTime, exit }),
-      event: () => {},
-      addLinks: () => {}
-    }
-  },
-  context: (run) => run()
-})
-
 /** Runs within one fiber, as in a program of Effect. */
 const effect = (name: string, runtime: typeof bare, once: Effect.Effect<unknown, unknown, Aggregator>): Variant => ({
   name,
@@ -88,7 +61,7 @@ const variantsOf = (n: number): ReadonlyArray<Variant> => {
     effect("Effect.all + timeout", bare, Peers.effectAll(all)),
     effect("muster, promises", bare, untraced(gather(promises))),
     effect("muster, effects", bare, untraced(gather(effects))),
-    effect("muster, promises, instrumented", full, Effect.withTracer(gather(promises), tracer)),
+    effect("muster, promises, instrumented", full, Effect.withTracer(gather(promises), keeping)),
     effect("Gather (the reference)", bare, Gather.failFast(effects, options)),
     promise("Plain", () => Plain.gather(all, { deadline: 10_000 }))
   ]

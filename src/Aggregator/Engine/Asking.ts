@@ -87,7 +87,6 @@ export const askPromise = <A, E>(
   const { spans } = place
   // Nothing runs inside it that could look at its span.
   const span = spans?.kept === true ? startSpan(spans, entry) : undefined
-  // A function without a parameter does not look at its signal.
   const own = ask.length === 0 ? undefined : signals.of(index)
   let open = true
   const settle = (exit: Exit.Exit<A, E>) => {
@@ -96,6 +95,7 @@ export const askPromise = <A, E>(
     entry.ended(exit)
   }
   entry.begin()
+  // The cast: a function without a parameter does not look at its signal.
   const asked = begin(() => ask(own?.signal as AbortSignal))
   asked.then(
     (value) => open && settle(succeeded(value)),

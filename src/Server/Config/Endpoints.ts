@@ -131,7 +131,7 @@ const inputOf = ({ input = {}, sources }: File.Endpoint): Schema.Schema<Values> 
     const use = { inPath: uses.some(({ inPath }) => inPath), inHeader: uses.some(({ inHeader }) => inHeader) }
     return [name, Inputs.fieldOf(one, use)] as const
   })
-  // Its fields are only known now; each is a scalar.
+  // The cast: its fields are only known now; each is a scalar.
   return Schema.Struct(Object.fromEntries(fields)) as unknown as Schema.Schema<Values>
 }
 

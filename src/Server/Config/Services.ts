@@ -76,9 +76,7 @@ const reason = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect
   const failure = Option.getOrUndefined(Cause.failureOption(cause))
   if (failure !== undefined) return Effect.succeed(failure.message)
   const defect = Option.getOrUndefined(Cause.dieOption(cause))
-  return defect instanceof InvalidOption
-    ? Effect.succeed(defect.message)
-    : Effect.failCause(Cause.squash(cause) as never)
+  return defect instanceof InvalidOption ? Effect.succeed(defect.message) : Effect.die(Cause.squash(cause))
 }
 
 const connected = (service: File.Service, folder: string) => {

@@ -49,8 +49,14 @@ export const of = <A>(env: Environment.Lookup, kind: Kind<A>): Schema.Schema<A, 
     encode: (value) => ParseResult.succeed(value)
   }).annotations({ jsonSchema: orFromEnvironment(kind) })
 
-// Whatever `read` gives is what it says.
-const anything = <A>() => Schema.Unknown as unknown as Schema.Schema<A>
+/**
+ * What a transformation gives: its `decode` makes an `A`, and so there is nothing left to check.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+// The cast: `decode` is typed to give an `A`, and nothing else comes here.
+export const anything = <A>() => Schema.Unknown as unknown as Schema.Schema<A>
 
 const unlike = <A>({ expected, hint, secret }: Kind<A>, given: unknown, text = given) => {
   if (typeof given === "string" && secret === true) return `expected ${expected}, but it is something else`

@@ -10,6 +10,7 @@ import { ParseResult, Schema } from "effect"
 import * as Environment from "./Environment.ts"
 import * as Path from "./Path.ts"
 import { type KeyPath, show } from "./Problem.ts"
+import * as Setting from "./Setting.ts"
 
 /**
  * What stands in braces.
@@ -158,9 +159,6 @@ export const isPath = ({ parts }: Template): boolean =>
   String(parts[0]).startsWith("/") &&
   parts.every((part) => typeof part !== "string" || /^(?:[\w.~!$&'()*+,;=:@/?-]|%[\dA-Fa-f]{2})*$/.test(part))
 
-// What `read` below gives is one.
-const forms = Schema.Unknown as unknown as Schema.Schema<Form>
-
 /**
  * A form: JSON whose texts are templates.
  *
@@ -168,7 +166,7 @@ const forms = Schema.Unknown as unknown as Schema.Schema<Form>
  * @category kinds
  */
 export const form = (env: Environment.Lookup): Schema.Schema<Form, unknown> =>
-  Schema.transformOrFail(Schema.Unknown, forms, {
+  Schema.transformOrFail(Schema.Unknown, Setting.anything<Form>(), {
     strict: true,
     decode: (given, _, ast) => {
       const issues: Array<ParseResult.ParseIssue> = []

@@ -6,6 +6,7 @@
 import { ParseResult, Schema } from "effect"
 import * as Path from "../Path.ts"
 import { type KeyPath, show } from "../Problem.ts"
+import * as Setting from "../Setting.ts"
 
 /**
  * How a part of an answer is made: it is what a path leads to; or has members; or is made of what `from` leads to, of
@@ -22,33 +23,34 @@ export type Mapping =
 
 const expected = `${Path.expected}, or names and values`
 
-// What `read` gives is one.
-const mappings = Schema.Unknown as unknown as Schema.Schema<Mapping>
-
 /**
  * A mapping in a file.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const schema: Schema.Schema<Mapping, unknown> = Schema.transformOrFail(Schema.Unknown, mappings, {
-  strict: true,
-  decode: (given, _, ast) => {
-    const issues: Array<ParseResult.ParseIssue> = []
-    const wrong = (path: KeyPath, value: unknown, message: string) => {
-      const issue = new ParseResult.Type(ast, value, message)
-      const [first, ...rest] = path
-      issues.push(first === undefined ? issue : new ParseResult.Pointer([first, ...rest], value, issue))
-      return nothing
-    }
-    const mapping = read(given, [], wrong)
-    const [first, ...others] = issues
-    return first === undefined
-      ? ParseResult.succeed(mapping)
-      : ParseResult.fail(new ParseResult.Composite(ast, given, [first, ...others]))
-  },
-  encode: (mapping) => ParseResult.succeed(mapping)
-}).annotations({ jsonSchema: { description: expected, anyOf: [{ type: "string" }, { type: "object" }] } })
+export const schema: Schema.Schema<Mapping, unknown> = Schema.transformOrFail(
+  Schema.Unknown,
+  Setting.anything<Mapping>(),
+  {
+    strict: true,
+    decode: (given, _, ast) => {
+      const issues: Array<ParseResult.ParseIssue> = []
+      const wrong = (path: KeyPath, value: unknown, message: string) => {
+        const issue = new ParseResult.Type(ast, value, message)
+        const [first, ...rest] = path
+        issues.push(first === undefined ? issue : new ParseResult.Pointer([first, ...rest], value, issue))
+        return nothing
+      }
+      const mapping = read(given, [], wrong)
+      const [first, ...others] = issues
+      return first === undefined
+        ? ParseResult.succeed(mapping)
+        : ParseResult.fail(new ParseResult.Composite(ast, given, [first, ...others]))
+    },
+    encode: (mapping) => ParseResult.succeed(mapping)
+  }
+).annotations({ jsonSchema: { description: expected, anyOf: [{ type: "string" }, { type: "object" }] } })
 
 const nothing: Mapping = { members: new Map() }
 
@@ -131,5 +133,5 @@ export const outputOf = (mapping: Mapping): Schema.Schema<unknown> =>
 export const struct = (
   members: ReadonlyArray<readonly [name: string, schema: Schema.Schema<unknown>]>
 ): Schema.Schema<unknown> =>
-  // Of any object it asks no more than its members.
+  // The cast: its members are only known now, and nothing more is asked of the object.
   Schema.Struct(Object.fromEntries(members)) as unknown as Schema.Schema<unknown>
