@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
+import { Config, type ConfigError, Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { environment } from "./Aggregator/Environment.ts"
 import { labelOf } from "./Aggregator/Report.ts"
 import * as Service from "./Aggregator/Service.ts"
@@ -244,7 +244,7 @@ const presented = ([name, source]: readonly [string, Source.AnySource]): Task<un
     fallback,
     promised: promised && {
       ...promised,
-      succeeded: (value) => Exit.map(promised.succeeded(value), present)
+      succeeded: (value) => present(promised.succeeded(value))
     }
   }
 }

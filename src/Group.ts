@@ -211,13 +211,7 @@ class State<E> implements Group<E> {
     holding: <A, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (effect) => effect
   ): Effect.Effect<void, never, R> {
     this.active.set(entry, undefined)
-    entry.onEnded = () => {
-      if (entry.outcome?._tag !== "Succeeded" && !this.stopped) {
-        this.failed = entry
-        this.stop(entry)
-      }
-      this.leave(entry)
-    }
+    entry.listener = this
     const begun = Effect.suspend(() => {
       entry.begin()
       return task
@@ -235,6 +229,14 @@ class State<E> implements Group<E> {
         })
       )
     )
+  }
+
+  sourceEnded(entry: Recorder.Entry<unknown, E>): void {
+    if (entry.tag !== "Succeeded" && !this.stopped) {
+      this.failed = entry
+      this.stop(entry)
+    }
+    this.leave(entry)
   }
 
   private leave(entry: Recorder.Entry<unknown, E>): void {

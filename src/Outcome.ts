@@ -63,7 +63,7 @@ const words = {
  * @since 0.1.0
  * @category getters
  */
-export const status = (outcome: Outcome<unknown, unknown>): Status => words[outcome._tag]
+export const status = ({ _tag }: Pick<Outcome<unknown, unknown>, "_tag">): Status => words[_tag]
 
 /**
  * The value, if there is one.

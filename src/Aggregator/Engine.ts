@@ -7,65 +7,74 @@
  * @since 0.1.0
  */
 import { Clock, Context, Effect, FiberRef, FiberRefs, RuntimeFlags } from "effect"
-import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
-import type { Entry } from "../Receipt/Recorder.ts"
-import { after, askFiber, askPromise, type Place } from "./Engine/Asking.ts"
+import type { Entry, Listener } from "../Receipt/Entry.ts"
+import { after, askFiber, askPromise, type Observed, type Place } from "./Engine/Asking.ts"
 import { Signals } from "./Engine/Signals.ts"
-import { below } from "./Spans.ts"
 
 /**
- * Asks for each task; see `Policies.Asker`.
+ * Asks for each task; see `Policies.Asker`. Sources run in the context of the caller.
  *
  * @since 0.1.0
  * @category running
  */
-export const ask: Asker = <A, E, R>(
-  spec: Spec<A, E>,
-  entries: ReadonlyArray<Entry<A, E>>,
-  tasks: ReadonlyArray<Task<A, E, R>>
-): Effect.Effect<Ended<A, E>, never, R> =>
-  Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
-    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    const ambient = Context.get(fiber.currentContext, Deadline.Current)
-    const { concurrency, deadline, grace, left } = limits(spec, now, ambient)
-    if (left === 0) return Effect.succeed({ decidedBy: undefined, struck: true })
-    const { recorder } = spec
-    // The cast: whoever runs this effect has provided what the tasks require.
-    const context = Context.add(fiber.currentContext as Context.Context<R>, Deadline.Current, deadline)
-    const run = new Run(spec, entries, tasks, concurrency === "unbounded" ? Infinity : concurrency, {
-      fiber,
-      clock,
-      context,
-      runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption),
-      owner: Context.get(context, Cleanup.Owner),
-      spans: below(fiber)
-    })
-    const wait = grace === 0 ? Effect.void : waitForCleanup(recorder, grace)
-    const ended = Effect.async<Ended<A, E>>((resume) => {
-      run.start(left, (ended) => resume(Effect.succeed(ended)))
-      return Effect.suspend(() => {
-        run.stop()
-        recorder.finished("cancelled", null, "caller")
-        return wait
+export const asker =
+  ({ owner, span, spans }: Observed): Asker =>
+  <A, E, R, B, E2>(
+    spec: Spec<A, E>,
+    entries: ReadonlyArray<Entry<A, E>>,
+    tasks: ReadonlyArray<Task<A, E, R>>,
+    answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
+  ): Effect.Effect<B, E2, R> =>
+    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+      const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
+      const ambient = Context.get(fiber.currentContext, Deadline.Current)
+      const { concurrency, deadline, grace, left } = limits(spec, now, ambient)
+      if (left === 0) return answer({ decidedBy: undefined, struck: true })
+      const run = new Run(spec, entries, tasks, concurrency === "unbounded" ? Infinity : concurrency, {
+        fiber,
+        clock,
+        // The cast: whoever runs this effect has provided what the tasks require.
+        context: Context.add(fiber.currentContext as Context.Context<R>, Deadline.Current, deadline),
+        runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption),
+        owner,
+        span,
+        spans
+      })
+      const wait = grace === 0 ? undefined : waitForCleanup(spec.recorder, grace)
+      const answered = (ended: Ended<A, E>) => {
+        if (ended.struck) entries.forEach((entry) => entry.timedOut())
+        const inherited = ended.struck || ended.decidedBy !== undefined ? undefined : run.inherited()
+        if (inherited === undefined && wait === undefined) return answer(ended)
+        return Effect.zipRight(
+          Effect.zipRight(inherited ?? Effect.void, wait ?? Effect.void),
+          Effect.suspend(() => answer(ended))
+        )
+      }
+      return Effect.async<B, E2>((resume) => {
+        run.start(left, (ended) => resume(orDie(() => answered(ended))))
+        return Effect.suspend(() => {
+          run.stop()
+          spec.recorder.finished("cancelled", null, "caller")
+          return wait ?? Effect.void
+        })
       })
     })
-    return Effect.flatMap(ended, (ended) => {
-      if (ended.struck) recorder.entries.forEach((entry) => entry.timedOut())
-      const inherited = ended.struck || ended.decidedBy !== undefined ? Effect.void : run.inherit()
-      return inherited === Effect.void && wait === Effect.void
-        ? Effect.succeed(ended)
-        : Effect.as(Effect.zipRight(inherited, wait), ended)
-    })
-  })
 
-class Run<A, E, R> {
+/** The answer is made where the last source ends: what a fallback throws would reach nobody there. */
+const orDie = <B, E2>(answered: () => Effect.Effect<B, E2>): Effect.Effect<B, E2> => {
+  try {
+    return answered()
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
+class Run<A, E, R> implements Listener<A, E> {
   private readonly signals: Signals
-  /** How to cancel those that are being asked, by index. */
-  private readonly cancels: Array<(() => void) | undefined> = []
   /** The fiber refs of those that have succeeded and have changed any. */
   private readonly changed: Array<FiberRefs.FiberRefs> = []
   private next = 0
@@ -75,7 +84,7 @@ class Run<A, E, R> {
   private readonly early: Array<Entry<A, E>> = []
   private decidedBy: Entry<A, E> | undefined = undefined
   private over = false
-  private stopTimer = () => {}
+  private stopTimer: (() => void) | undefined = undefined
   private ended: (ended: Ended<A, E>) => void = () => {}
 
   constructor(
@@ -86,7 +95,7 @@ class Run<A, E, R> {
     private readonly most: number,
     private readonly place: Place<R>
   ) {
-    this.signals = new Signals(spec, tasks)
+    this.signals = new Signals(spec.allOrNothing === true)
   }
 
   start(left: number, ended: (ended: Ended<A, E>) => void): void {
@@ -98,13 +107,23 @@ class Run<A, E, R> {
   /** Cancels what is being asked; nothing more is asked. */
   stop(): void {
     this.over = true
-    this.stopTimer()
-    for (const cancel of this.cancels) cancel?.()
+    this.stopTimer?.()
+    if (this.asked === 0) return
+    const now = this.spec.recorder.now()
+    let lost = false
+    for (const entry of this.entries) {
+      if (entry.tag !== undefined || (entry.cancel === undefined && entry.start === null)) continue
+      if (entry.cancel !== undefined) entry.cancel()
+      else entry.letGo(now)
+      lost ||= entry.required
+    }
+    // Those that are optional share no signal: without them the values of the others leave.
+    if (lost) this.signals.abort()
   }
 
-  /** The changes of fiber refs that the sources made, as `Fiber.join` carries them over. */
-  inherit(): Effect.Effect<void> {
-    return this.changed.length === 0 ? Effect.void : Effect.forEach(this.changed, inheritRefs, { discard: true })
+  /** The changes of fiber refs that the sources made, as `Fiber.join` carries them over; `undefined` if there are none. */
+  inherited(): Effect.Effect<void> | undefined {
+    return this.changed.length === 0 ? undefined : Effect.forEach(this.changed, inheritRefs, { discard: true })
   }
 
   /**
@@ -122,21 +141,18 @@ class Run<A, E, R> {
   }
 
   private ask(index: number): void {
-    const [entry, task] = [this.entries[index]!, this.tasks[index]!]
+    const [entry, { effect, fallback, promised }] = [this.entries[index]!, this.tasks[index]!]
     this.asked += 1
-    let done = false
-    entry.onEnded = () => {
-      done = true
-      this.cancels[index] = undefined
-      if (this.asking) return void this.early.push(entry)
-      this.settle(entry)
-      this.askMore()
-    }
-    const cancel =
-      task.promised === undefined
-        ? askFiber(this.place, entry, task.effect, (refs) => this.succeeded(refs))
-        : askPromise(this.place, entry, task.promised, this.signals, index)
-    if (!done) this.cancels[index] = cancel
+    entry.listener = this
+    if (promised === undefined) askFiber(this.place, entry, effect, (refs) => this.succeeded(refs))
+    else askPromise(this.place, entry, promised, this.signals, fallback === undefined)
+  }
+
+  sourceEnded(entry: Entry<A, E>): void {
+    entry.cancel = undefined
+    if (this.asking) return void this.early.push(entry)
+    this.settle(entry)
+    this.askMore()
   }
 
   private succeeded(refs: FiberRefs.FiberRefs): void {

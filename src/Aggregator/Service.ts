@@ -3,7 +3,18 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, type Logger, PubSub, type Scope, Stream, Tracer } from "effect"
+import {
+  Context,
+  type Duration,
+  Effect,
+  type Exit,
+  FiberRef,
+  type Logger,
+  PubSub,
+  type Scope,
+  Stream,
+  Tracer
+} from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
 import type * as Policies from "../Gather/Policies.ts"
@@ -88,7 +99,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
         const recorder = Recorder.within(fiber, name, policy)
         recorder.traceId = span?.traceId ?? null
         let ended = () => {}
-        const run = Effect.suspend(() => {
+        const run = () => {
           const where = `Aggregator.${policy} "${name}"`
           const limit = own?.deadline === undefined ? Infinity : Options.duration(where, "deadline", own.deadline)
           const options = {
@@ -97,8 +108,8 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
             deadline: Math.min(deadline, limit)
           }
           ended = Metrics.watch(recorder)
-          return body({ where, recorder, options, ask: Engine.ask })
-        })
+          return body({ where, recorder, options, ask: Engine.asker({ owner, span, spans }) })
+        }
         const report = () => {
           ended()
           // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
@@ -109,17 +120,12 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
           Report.log(fiber, logger, receipt)
         }
-        const within = Effect.mapInputContext(run, (context: Context.Context<never>) => {
-          const services = new Map(context.unsafeMap).set(Cleanup.Owner.key, owner)
-          if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-          return Context.unsafeMake(services)
+        const services = new Map(fiber.currentContext.unsafeMap).set(Cleanup.Owner.key, owner)
+        if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+        return inContext(Context.unsafeMake(services), run, (exit) => {
+          report()
+          if (span !== undefined) spans!.end(span, exit)
         })
-        return Effect.onExit(within, (exit) =>
-          Effect.sync(() => {
-            report()
-            if (span !== undefined) spans!.end(span, exit)
-          })
-        )
       })
 
     const subscribe = Effect.gen(function* () {
@@ -130,6 +136,32 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     })
     return { observe, subscribe, settled: owner.settled }
   })
+
+/**
+ * Runs with these services and says how it ended; `Effect.mapInputContext` and `Effect.onExit` in one, for a third of their
+ * 8 us of CPU.
+ */
+const inContext = <A, E, R>(
+  inside: Context.Context<never>,
+  run: () => Effect.Effect<A, E, R>,
+  ended: (exit: Exit.Exit<A, E>) => void
+): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiberRuntime((fiber) => {
+      const outside = fiber.currentContext
+      return Effect.flatMap(
+        Effect.exit(Effect.zipRight(FiberRef.set(FiberRef.currentContext, inside), restore(Effect.suspend(run)))),
+        (exit) =>
+          Effect.zipRight(
+            FiberRef.set(FiberRef.currentContext, outside),
+            Effect.suspend(() => {
+              ended(exit)
+              return exit
+            })
+          )
+      )
+    })
+  )
 
 /** Made when it is first asked for. */
 const once = <A>(make: () => A): (() => A) => {

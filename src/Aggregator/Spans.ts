@@ -3,7 +3,18 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Clock, Context, DefaultServices, type Exit, type Fiber, FiberRef, HashMap, Tracer } from "effect"
+import {
+  Chunk,
+  Clock,
+  Context,
+  DefaultServices,
+  type Exit,
+  type Fiber,
+  FiberRef,
+  HashMap,
+  Option,
+  Tracer
+} from "effect"
 
 /**
  * Makes the spans of one aggregation.
@@ -14,7 +25,8 @@ import { Chunk, Clock, Context, DefaultServices, type Exit, type Fiber, FiberRef
 export interface Spans {
   /** False when nobody can see them afterwards: the tracer that Effect has by default keeps none. */
   readonly kept: boolean
-  readonly start: (name: string, attributes?: Readonly<Record<string, unknown>>) => Tracer.Span
+  /** Below the parent, or else below the current span of the fiber. */
+  readonly start: (name: string, attributes?: Readonly<Record<string, unknown>>, parent?: Tracer.Span) => Tracer.Span
   readonly end: (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) => void
 }
 
@@ -38,9 +50,17 @@ export const below = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Spans | unde
   const now = () => (timed ? clock.unsafeCurrentTimeNanos() : 0n)
   return {
     kept: tracer !== native,
-    start: (name, attributes = {}) => {
+    start: (name, attributes = {}, above) => {
       const options = { attributes, captureStackTrace: false } as const
-      const span = tracer.span(name, parent, Context.empty(), links, now(), "internal", options)
+      const span = tracer.span(
+        name,
+        above === undefined ? parent : Option.some(above),
+        Context.empty(),
+        links,
+        now(),
+        "internal",
+        options
+      )
       for (const [key, value] of annotations) span.attribute(key, value)
       for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
       return span

@@ -39,12 +39,11 @@ export const arrive = <A, E, R>(
     send(entry)
     return false
   }
-  return ask({ where, recorder, options, decides }, entries, tasks).pipe(
-    Effect.map(() => {
-      missing.forEach(send)
-      collected(recorder, entries)
-    })
-  )
+  return ask({ where, recorder, options, decides }, entries, tasks, () => {
+    missing.forEach(send)
+    collected(recorder, entries)
+    return Effect.void
+  })
 }
 
 /**

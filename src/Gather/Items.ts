@@ -157,17 +157,17 @@ const failFastPulled = <I, B, E, R, E2, R2>(
     const { recorder } = context
     const entries: Array<Entry<B, E>> = []
     const input = { required: true, ended: false }
-    const decides = (entry: Entry<B, E>) => entry.outcome?._tag !== "Succeeded"
+    const decides = (entry: Entry<B, E>) => entry.tag !== "Succeeded"
     const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, decides }, (ask, concurrency) =>
       pulled(context, input, stream, f, options, entries, ask, concurrency)
     ).pipe(Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null))))
     if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
-    const pending = entries.filter((entry) => entry.result._tag !== "Succeeded")
+    const pending = entries.filter((entry) => entry.tag !== "Succeeded")
     if (struck && (pending.length > 0 || !input.ended)) {
       return yield* late(recorder, pending, pending.length === 0 ? ["input"] : [])
     }
     recorder.finished("succeeded", entries.at(-1) ?? null)
-    return entries.flatMap(({ result }) => (result._tag === "Succeeded" ? [result.value] : []))
+    return entries.flatMap((entry) => (entry.tag === "Succeeded" ? [entry.value] : []))
   })
 
 const collectPulled = <I, B, E, R, E2, R2>(

@@ -60,16 +60,18 @@ export interface Context {
 }
 
 /**
- * Asks for each task, at most `concurrency` at a time, until all have ended, the answer is decided, or the deadline strikes.
+ * Asks for each task, at most `concurrency` at a time, until all have ended, the answer is decided, or the deadline strikes;
+ * `answer` makes the answer of that.
  *
  * @since 0.1.0
  * @category models
  */
-export type Asker = <A, E, R>(
+export type Asker = <A, E, R, B, E2>(
   spec: Spec<A, E>,
   entries: ReadonlyArray<Entry<A, E>>,
-  tasks: ReadonlyArray<Task<A, E, R>>
-) => Effect.Effect<Ended<A, E>, never, R>
+  tasks: ReadonlyArray<Task<A, E, R>>,
+  answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
+) => Effect.Effect<B, E2, R>
 
 /**
  * All values in input order, or the first failure, the rest interrupted. A task with a fallback does not fail the
@@ -81,35 +83,26 @@ export type Asker = <A, E, R>(
 export const failFast = <A, E, R>(
   { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>
-): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded, R> =>
-  Effect.gen(function* () {
-    const entries = enter<A, E, R>(recorder, tasks, options)
-    entries.forEach((entry, index) => (entry.required = tasks[index]!.fallback === undefined))
-    const fallsBack = (entry: Entry<A, E>) => !entry.required && !Outcome.isDefect(entry.result)
-    const { decidedBy, struck } = yield* ask(
-      {
-        where,
-        recorder,
-        options,
-        decides: (entry) => entry.outcome?._tag !== "Succeeded" && !fallsBack(entry),
-        allOrNothing: true
-      },
-      entries,
-      tasks
-    )
-    if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
-    const pending = entries.filter((entry) => entry.result._tag !== "Succeeded" && !fallsBack(entry))
-    if (struck && pending.length > 0) return yield* late(recorder, pending)
+): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded, R> => {
+  const entries = enter<A, E, R>(recorder, tasks, options)
+  entries.forEach((entry, index) => (entry.required = tasks[index]!.fallback === undefined))
+  const hasAnswer = (entry: Entry<A, E>) => entry.tag === "Succeeded" || (!entry.required && !entry.died)
+  const decides = (entry: Entry<A, E>) => !hasAnswer(entry)
+  const answer = ({ decidedBy, struck }: Ended<A, E>): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded> => {
+    if (decidedBy !== undefined) return failWith(recorder, decidedBy)
+    const pending = struck ? entries.filter(decides) : []
+    if (pending.length > 0) return late(recorder, pending)
     const values = entries.map((entry, index) => {
-      const outcome = entry.result
-      if (outcome._tag === "Succeeded") return outcome.value
+      if (entry.tag === "Succeeded") return entry.value
       entry.fallback = true
       // Only a task with a fallback gets here without a value: the others have decided the answer or are pending.
       return tasks[index]!.fallback!()
     })
     recorder.finished(entries.some((entry) => entry.fallback) ? "partial" : "succeeded", recorder.lastEnded())
-    return values
-  })
+    return Effect.succeed(values)
+  }
+  return ask({ where, recorder, options, decides, allOrNothing: true }, entries, tasks, answer)
+}
 
 /**
  * An outcome for each task, in input order; never fails. What has finished when the deadline strikes is kept.
@@ -120,13 +113,13 @@ export const failFast = <A, E, R>(
 export const collect = <A, E, R>(
   { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>
-): Effect.Effect<ReadonlyArray<Outcome.Outcome<A, E>>, never, R> =>
-  Effect.gen(function* () {
-    const entries = enter<A, E, R>(recorder, tasks, options)
-    yield* ask({ where, recorder, options, decides: () => false }, entries, tasks)
+): Effect.Effect<ReadonlyArray<Outcome.Outcome<A, E>>, never, R> => {
+  const entries = enter<A, E, R>(recorder, tasks, options)
+  return ask({ where, recorder, options, decides: () => false }, entries, tasks, () => {
     collected(recorder, entries)
-    return entries.map((entry) => entry.result)
+    return Effect.succeed(entries.map((entry) => entry.result))
   })
+}
 
 /**
  * Closes the receipt of a policy that answers whatever happened.
@@ -135,8 +128,8 @@ export const collect = <A, E, R>(
  * @category policies
  */
 export const collected = (recorder: Recorder, entries: ReadonlyArray<Entry<unknown, unknown>>): void => {
-  const complete = entries.every((entry) => entry.result._tag === "Succeeded")
-  const late = entries.find((entry) => entry.result._tag === "TimedOut")
+  const complete = entries.every((entry) => entry.tag === "Succeeded")
+  const late = entries.find((entry) => entry.tag === "TimedOut")
   recorder.finished(complete ? "succeeded" : "partial", late ?? recorder.lastEnded(), "deadline")
 }
 
@@ -151,37 +144,44 @@ export const quorum = <A, E, R>(
   { ask = reference, options, recorder, where }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>,
   k: number
-): Effect.Effect<ReadonlyArray<readonly [name: string, value: A]>, QuorumNotReached<E> | DeadlineExceeded, R> =>
-  Effect.gen(function* () {
-    Options.count(where, "k", k)
-    const entries = enter<A, E, R>(recorder, tasks, options)
-    const winners = new Set<Entry<A, E>>()
-    let failures = 0
-    const decides = (entry: Entry<A, E>) => {
-      if (entry.outcome?._tag === "Succeeded") return winners.add(entry).size === k
-      return ++failures > tasks.length - k
-    }
-    const { decidedBy } =
-      tasks.length < k ? { decidedBy: undefined } : yield* ask({ where, recorder, options, decides }, entries, tasks)
-    yield* logDefects(entries)
+): Effect.Effect<Winners<A>, Lost<E>, R> => {
+  Options.count(where, "k", k)
+  const entries = enter<A, E, R>(recorder, tasks, options)
+  const winners = new Set<Entry<A, E>>()
+  let failures = 0
+  const decides = (entry: Entry<A, E>) => {
+    if (entry.tag === "Succeeded") return winners.add(entry).size === k
+    return ++failures > tasks.length - k
+  }
+  const answer = ({ decidedBy }: Pick<Ended<A, E>, "decidedBy">): Effect.Effect<Winners<A>, Lost<E>> => {
     if (winners.size === k) {
       recorder.finished("succeeded", decidedBy ?? null)
-      return entries.flatMap((entry) =>
-        winners.has(entry) && entry.result._tag === "Succeeded" ? [[entry.name, entry.result.value] as const] : []
+      return Effect.succeed(
+        entries.flatMap((entry) => (winners.has(entry) ? [[entry.name, entry.value] as const] : []))
       )
     }
-    if (decidedBy === undefined && tasks.length >= k) return yield* late(recorder, entries.filter(isUnfinished))
+    if (decidedBy === undefined && tasks.length >= k) return late(recorder, entries.filter(isUnfinished))
     recorder.finished("failed", decidedBy ?? null)
-    return yield* new QuorumNotReached<E>(
+    return new QuorumNotReached<E>(
       {
         required: k,
-        succeeded: entries.filter((entry) => entry.result._tag === "Succeeded").map((entry) => entry.name),
-        failures: entries.flatMap((entry) => failureOf(entry)),
+        succeeded: entries.filter((entry) => entry.tag === "Succeeded").map((entry) => entry.name),
+        failures: entries.flatMap(failureOf),
         receipt: recorder.receipt()
       },
       unchecked
     )
+  }
+  if (tasks.length < k) return answer({ decidedBy: undefined })
+  return ask({ where, recorder, options, decides }, entries, tasks, (ended) => {
+    const died = entries.filter((entry) => entry.died)
+    return died.length === 0 ? answer(ended) : Effect.flatMap(logDefects(died), () => answer(ended))
   })
+}
+
+type Winners<A> = ReadonlyArray<readonly [name: string, value: A]>
+
+type Lost<E> = QuorumNotReached<E> | DeadlineExceeded
 
 /**
  * Adds an entry for each task before the first is asked, so that the receipt also has those that never were.
@@ -204,13 +204,17 @@ export const enter = <A, E, R>(
  * @since 0.1.0
  * @category running
  */
-export const reference: Asker = <A, E, R>(
+export const reference: Asker = <A, E, R, B, E2>(
   spec: Spec<A, E>,
   entries: ReadonlyArray<Entry<A, E>>,
-  tasks: ReadonlyArray<Task<A, E, R>>
+  tasks: ReadonlyArray<Task<A, E, R>>,
+  answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
 ) =>
-  run<A, E, R>(spec, (ask, concurrency) =>
-    Effect.forEach(tasks, (task, index) => ask(entries[index]!, task.effect), { concurrency, discard: true })
+  Effect.flatMap(
+    run<A, E, R>(spec, (ask, concurrency) =>
+      Effect.forEach(tasks, (task, index) => ask(entries[index]!, task.effect), { concurrency, discard: true })
+    ),
+    answer
   )
 
 /**
@@ -232,24 +236,20 @@ export const late = (
 /** To check a receipt of ours of 1,000 sources takes 3 ms, while the answer is waited for. */
 const unchecked = { disableValidation: true }
 
-const failureOf = <E>({ exit, name, result }: Entry<unknown, E>) => {
+const failureOf = <E>({ cause, name, result }: Entry<unknown, E>) => {
   if (result._tag === "Failed") return [{ source: name, error: result.error }]
-  // A source that ran out of its own limit has failed with that error; it stands in its exit.
-  if (result._tag !== "TimedOut" || exit?._tag !== "Failure" || exit.cause._tag !== "Fail") return []
-  return [{ source: name, error: exit.cause.error }]
+  // A source that ran out of its own limit has failed with that error; it stands in its cause.
+  return result._tag === "TimedOut" && cause?._tag === "Fail" ? [{ source: name, error: cause.error }] : []
 }
 
-const isUnfinished = (entry: Entry<unknown, unknown>) =>
-  entry.result._tag === "NotStarted" || entry.result._tag === "Cancelled" || isLate(entry.result)
+const isUnfinished = ({ result, state }: Entry<unknown, unknown>) =>
+  state === "NotStarted" || state === "Cancelled" || isLate(result)
 
 const isLate = (outcome: Outcome.Outcome<unknown, unknown>) => outcome._tag === "TimedOut" && outcome.by === "deadline"
 
-const logDefects = (entries: ReadonlyArray<Entry<unknown, unknown>>) =>
+const logDefects = (died: ReadonlyArray<Entry<unknown, unknown>>) =>
   Effect.forEach(
-    entries,
-    ({ name, result }) =>
-      result._tag === "Failed" && Outcome.isDefect(result)
-        ? Effect.annotateLogs(Effect.logError(`"${name}" died`, result.cause), { source: name })
-        : Effect.void,
+    died,
+    ({ cause, name }) => Effect.annotateLogs(Effect.logError(`"${name}" died`, cause), { source: name }),
     { discard: true }
   )

@@ -45,7 +45,7 @@ export const tryPromise: typeof Effect.tryPromise = <A, E>(
   return mark(effect, {
     ask,
     // The cast: it is what `ask` gives.
-    succeeded: (value) => Exit.succeed(value as A),
+    succeeded: (value) => value as A,
     failed: (error) => {
       try {
         return Exit.fail(explain(error))

@@ -55,7 +55,8 @@ export interface Task<A, E, R> {
  */
 export interface Promised<A, E> {
   readonly ask: (signal: AbortSignal) => PromiseLike<unknown>
-  readonly succeeded: (value: unknown) => Exit.Exit<A, E>
+  /** What it throws is a defect. */
+  readonly succeeded: (value: unknown) => A
   readonly failed: (error: unknown) => Exit.Exit<A, E>
   /** Whether its cleanup lasts until the promise has settled; otherwise it is let go of when it is cancelled. */
   readonly lingers: boolean
@@ -123,12 +124,15 @@ export const run = <A, E, R, E2 = never, R2 = never>(
     if (left === 0) return { decidedBy: undefined, struck: true }
 
     let decidedBy: Entry<A, E> | undefined
+    const listener = {
+      sourceEnded: (entry: Entry<A, E>) => {
+        if (decidedBy === undefined && spec.decides(entry)) decidedBy = entry
+      }
+    }
     const ask: Ask<A, E, R> = (entry, effect) =>
       Effect.suspend(() => {
         if (decidedBy !== undefined) return Effect.fail(decided)
-        entry.onEnded = () => {
-          if (decidedBy === undefined && spec.decides(entry)) decidedBy = entry
-        }
+        entry.listener = listener
         const begun = Effect.suspend(() => {
           entry.begin()
           return effect

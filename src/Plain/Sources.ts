@@ -128,7 +128,7 @@ export const toEffect = <A>(ask: Ask<A>): Effect.Effect<A, unknown> =>
     {
       ask: async (signal) => ask(signal),
       // The cast: it is what `ask` gives.
-      succeeded: (value) => Exit.succeed(value as A),
+      succeeded: (value) => value as A,
       failed: Exit.fail,
       lingers: true
     }

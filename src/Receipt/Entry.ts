@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, type Exit } from "effect"
+import { Cause, type Exit, Option } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import * as Outcome from "../Outcome.ts"
 import type { Attempt, Refused, Served, SourceReceipt } from "../Receipt.ts"
@@ -13,6 +13,16 @@ import { Guarding } from "./Guarding.ts"
 import type { Recorder } from "./Recorder.ts"
 
 /**
+ * Who hears of sources that end by themselves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener<A, E> {
+  sourceEnded(entry: Entry<A, E>): void
+}
+
+/**
  * What one source does, as it happens. It is the {@link Cleanup.Watch} of the source's fiber, so that a source counts as
  * ended at the moment its fiber ends, also when the one who waits for it has not yet been woken.
  *
@@ -20,15 +30,20 @@ import type { Recorder } from "./Recorder.ts"
  * @category models
  */
 export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
-  outcome: Outcome.Outcome<A, E> | undefined = undefined
-  /** How it ended by itself. */
-  exit: Exit.Exit<A, E> | undefined = undefined
+  /** How it ended; `undefined` as long as it has not. */
+  tag: Outcome.Outcome<A, E>["_tag"] | undefined = undefined
+  /** What it failed with, by itself. */
+  cause: Cause.Cause<E> | undefined = undefined
+  /** Cancels it while it is asked; of whoever asks it. */
+  cancel: (() => void) | undefined = undefined
   required = false
   fallback = false
   start: number | null = null
   end: number | null = null
-  /** Called in the instant it ends by itself. */
-  onEnded: (() => void) | undefined = undefined
+  /** The value of a success, or the whole outcome: a value is in most of them, and an outcome around it in few answers. */
+  private held: unknown = undefined
+  /** Hears of it in the instant it ends by itself. One for all sources: a closure each would be a tenth of their memory. */
+  listener: Listener<A, E> | undefined = undefined
   private cleanedAt: number | null = null
   private cleaning = 0
   private givenUp = false
@@ -48,22 +63,45 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   ended(exit: Exit.Exit<A, E>): void {
-    this.exit = exit
-    this.end = this.recorder.now()
-    if (this.cleaning === 0) this.cleanedAt = this.end
-    this.outcome = Outcome.fromExit(this.name, exit, this.end - (this.start ?? this.end))
-    this.stopped()
-    this.onEnded?.()
+    if (exit._tag === "Success") return this.succeeded(exit.value)
+    const end = this.recorder.now()
+    const outcome = Outcome.fromExit(this.name, exit, end - (this.start ?? end))
+    this.cause = exit.cause
+    this.stopped(outcome._tag, outcome, end)
+  }
+
+  succeeded(value: A): void {
+    this.stopped("Succeeded", value, this.recorder.now())
+  }
+
+  private stopped(tag: Outcome.Outcome<A, E>["_tag"], held: unknown, end: number): void {
+    this.tag = tag
+    this.held = held
+    this.end = end
+    if (this.cleaning === 0) this.cleanedAt = end
+    this.left()
+    this.listener?.sourceEnded(this)
   }
 
   cancelled(): void {
-    this.outcome = this.start === null ? Outcome.NotStarted() : Outcome.Cancelled()
-    this.end = this.start === null ? null : this.recorder.now()
+    this.cutOff(this.recorder.now())
     this.cleanupBegan()
-    if (this.start !== null) this.stopped()
   }
 
-  private stopped(): void {
+  /** It was told to stop, and has nothing to clean up. */
+  letGo(now: number): void {
+    this.cutOff(now)
+    this.cleanedAt = this.end
+  }
+
+  private cutOff(now: number): void {
+    this.tag = this.state
+    if (this.start === null) return
+    this.end = now
+    this.left()
+  }
+
+  private left(): void {
     if (this.start !== null) this.recorder.holding.ended(this)
     this.recorder.onEnd?.(this)
   }
@@ -118,14 +156,33 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   /** The deadline struck: what was cancelled because of it has run out of time. */
   timedOut(): void {
-    if (this.outcome?._tag === "Cancelled") {
-      this.outcome = Outcome.TimedOut({ by: "deadline", after: (this.end ?? 0) - (this.start ?? 0) })
-    }
+    if (this.tag !== "Cancelled") return
+    this.tag = "TimedOut"
+    this.held = Outcome.TimedOut({ by: "deadline", after: (this.end ?? 0) - (this.start ?? 0) })
+  }
+
+  /** How it ended, in a word; `NotStarted` when it was never asked. */
+  get state(): Outcome.Outcome<A, E>["_tag"] {
+    return this.tag ?? (this.start === null ? "NotStarted" : "Cancelled")
   }
 
   /** How it ended; `NotStarted` when it was never asked. */
   get result(): Outcome.Outcome<A, E> {
-    return this.outcome ?? (this.start === null ? Outcome.NotStarted() : Outcome.Cancelled())
+    const { held, state } = this
+    // The casts of what is held: `stopped` and `timedOut` keep it beside its tag.
+    if (state === "Succeeded") return Outcome.Succeeded({ value: held as A })
+    if (state === "NotStarted") return Outcome.NotStarted()
+    return state === "Cancelled" ? Outcome.Cancelled() : (held as Outcome.Outcome<A, E>)
+  }
+
+  /** The value of one that has succeeded. */
+  get value(): A {
+    return this.held as A
+  }
+
+  /** Whether it threw, or raised a defect, or interrupted itself. */
+  get died(): boolean {
+    return this.tag === "Failed" && this.cause !== undefined && Option.isNone(Cause.failureOption(this.cause))
   }
 
   /** How long it was asked, in milliseconds; `undefined` when it never was, or has not ended. */
@@ -134,10 +191,10 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   receipt(): SourceReceipt {
-    const outcome = this.result
+    const { state } = this
     return {
       name: this.name,
-      outcome: Outcome.status(outcome),
+      outcome: Outcome.status({ _tag: state }),
       required: this.required,
       fallback: this.fallback,
       cleanup: this.givenUp ? "gave-up" : this.cleaning > 0 ? "running" : "done",
@@ -145,7 +202,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
       end: rounded(this.end),
       cleaned: rounded(this.cleanedAt),
       progress: this.note,
-      error: this.error(outcome),
+      error: state === "Failed" || state === "TimedOut" ? this.error(this.result) : null,
       ...(this.guards === undefined ? {} : { guards: this.guards.receipt() })
     }
   }
@@ -153,8 +210,8 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** Also that it ran out of its own limit; that everybody ran out of time is said once, by the first cause. */
   private error(outcome: Outcome.Outcome<A, E>): SourceReceipt["error"] {
     if (outcome._tag === "Failed") return describe(outcome.error)
-    if (outcome._tag !== "TimedOut" || outcome.by === "deadline" || this.exit?._tag !== "Failure") return null
-    return describe(Cause.squash(this.exit.cause))
+    if (outcome._tag !== "TimedOut" || outcome.by === "deadline" || this.cause === undefined) return null
+    return describe(Cause.squash(this.cause))
   }
 
   private cleanupBegan(): void {

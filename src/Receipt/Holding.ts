@@ -13,8 +13,8 @@
  */
 export class Holding {
   private asked = 0
-  private readonly late = new Set<unknown>()
-  private readonly untold = new Map<unknown, () => void>()
+  /** Those that are overdue, with whom to tell; in most aggregations there is none. */
+  private late: Map<unknown, (() => void) | undefined> | undefined = undefined
 
   began(): void {
     this.asked += 1
@@ -22,23 +22,23 @@ export class Holding {
 
   ended(source: unknown): void {
     this.asked -= 1
+    if (this.late === undefined) return
     this.late.delete(source)
-    this.untold.delete(source)
-    this.tell()
+    this.tell(this.late)
   }
 
   /** Calls back once this source holds the answer, at once if it does now. Gives a way to be called no more. */
   overdue(source: unknown, holdsTheAnswer: () => void): () => void {
-    this.late.add(source)
-    this.untold.set(source, holdsTheAnswer)
-    this.tell()
-    return () => void this.untold.delete(source)
+    const late = (this.late ??= new Map())
+    late.set(source, holdsTheAnswer)
+    this.tell(late)
+    return () => void (late.get(source) === holdsTheAnswer && late.set(source, undefined))
   }
 
-  private tell(): void {
-    if (this.late.size < this.asked) return
-    const untold = Array.from(this.untold.values())
-    this.untold.clear()
-    for (const holdsTheAnswer of untold) holdsTheAnswer()
+  private tell(late: Map<unknown, (() => void) | undefined>): void {
+    if (late.size < this.asked) return
+    const untold = Array.from(late.values())
+    for (const source of late.keys()) late.set(source, undefined)
+    for (const holdsTheAnswer of untold) holdsTheAnswer?.()
   }
 }

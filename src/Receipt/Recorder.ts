@@ -5,7 +5,6 @@
  */
 import { Clock, Context, Effect, type Fiber } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
-import * as Outcome from "../Outcome.ts"
 import type { Ending, FirstCause, Receipt } from "../Receipt.ts"
 import { describe } from "../Receipt.ts"
 import { criticalPath } from "./CriticalPath.ts"
@@ -43,7 +42,7 @@ export class Recorder {
   private finish:
     { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
   private settledAt: number | null = null
-  private readonly waiting = new Set<() => void>()
+  private waiting: Set<() => void> | undefined = undefined
 
   constructor(
     readonly aggregation: string,
@@ -95,8 +94,9 @@ export class Recorder {
     this.cleaning -= 1
     if (this.cleaning > 0) return
     if (this.finish !== undefined) this.settledAt = this.now()
-    this.waiting.forEach((wake) => wake())
-    this.waiting.clear()
+    const { waiting } = this
+    this.waiting = undefined
+    waiting?.forEach((wake) => wake())
   }
 
   /** Watches a fiber that is no source, such as the one that reads the items: its cleanup counts like any other. */
@@ -116,8 +116,8 @@ export class Recorder {
   /** Calls back once no cleanup runs, at once if none does. Returns a way to stop waiting. */
   whenSettled(wake: () => void): () => void {
     if (this.cleaning === 0) wake()
-    else this.waiting.add(wake)
-    return () => void this.waiting.delete(wake)
+    else (this.waiting ??= new Set()).add(wake)
+    return () => void this.waiting?.delete(wake)
   }
 
   /** Waits until no cleanup runs. */
@@ -171,7 +171,7 @@ export class Recorder {
     if (outcome._tag !== "Failed")
       return outcome._tag === "TimedOut" && outcome.by === "limit" ? limitCause(entry) : deadlineCause(entry, at)
     return {
-      kind: Outcome.isDefect(outcome) ? ("defect" as const) : ("failure" as const),
+      kind: entry.died ? ("defect" as const) : ("failure" as const),
       source: entry.name,
       message: describe(outcome.error).message,
       at: rounded(entry.end ?? at)
@@ -188,16 +188,17 @@ export class Recorder {
   private firstFailed(): Entry<unknown, unknown> | null {
     let first: Entry<unknown, unknown> | null = null
     for (const entry of this.entries) {
-      const tag = entry.outcome?._tag
-      if ((tag === "Failed" || tag === "TimedOut") && (first === null || (entry.end ?? 0) < (first.end ?? 0)))
+      if (
+        (entry.tag === "Failed" || entry.tag === "TimedOut") &&
+        (first === null || (entry.end ?? 0) < (first.end ?? 0))
+      )
         first = entry
     }
     return first
   }
 }
 
-const isVictim = (entry: Entry<unknown, unknown>) =>
-  entry.result._tag === "Cancelled" || entry.result._tag === "NotStarted"
+const isVictim = ({ state }: Entry<unknown, unknown>) => state === "Cancelled" || state === "NotStarted"
 
 const deadlineCause = (entry: Entry<unknown, unknown> | null, at: number) => ({
   kind: "deadline" as const,
@@ -255,9 +256,9 @@ export const within = (fiber: Fiber.RuntimeFiber<unknown, unknown>, aggregation:
  */
 export const failWith = <A, E>(recorder: Recorder, entry: Entry<A, E>): Effect.Effect<never, E> => {
   recorder.finished("failed", entry)
-  const outcome = entry.result
-  if (outcome._tag === "Failed" && Outcome.isDefect(outcome)) return Effect.die(outcome.error)
-  return entry.exit?._tag === "Failure"
-    ? Effect.failCause(entry.exit.cause)
+  const { cause, result } = entry
+  if (result._tag === "Failed" && entry.died) return Effect.die(result.error)
+  return cause !== undefined
+    ? Effect.failCause(cause)
     : Effect.die(new Error(`"${entry.name}" decided the answer without failing`))
 }

@@ -26,35 +26,46 @@ import type { Spans } from "../Spans.ts"
 import type { Signals } from "./Signals.ts"
 
 /**
+ * What an aggregator knows of one aggregation, for its sources.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Observed {
+  readonly owner: Cleanup.Registry
+  /** The span of the aggregation. */
+  readonly span: Tracer.Span | undefined
+  readonly spans: Spans | undefined
+}
+
+/**
  * Where sources run.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Place<R> {
+export interface Place<R> extends Observed {
   /** The one that waits for the answer. */
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly clock: Clock.Clock
   readonly context: Context.Context<R>
   readonly runtimeFlags: RuntimeFlags.RuntimeFlags
-  readonly owner: Cleanup.Registry
-  readonly spans: Spans | undefined
 }
 
 /**
- * Asks an effect in a fiber of its own, which begins at once; gives the way to cancel it. When it has succeeded,
- * `succeeded` gets its fiber refs.
+ * Asks an effect in a fiber of its own, which begins at once. When it has succeeded, `succeeded` gets its fiber refs.
  *
  * @since 0.1.0
  * @category running
  */
 export const askFiber = <A, E, R>(
-  { context, fiber, owner, runtimeFlags, spans }: Place<R>,
+  place: Place<R>,
   entry: Entry<A, E>,
   effect: Effect.Effect<A, E, R>,
   succeeded: (refs: FiberRefs.FiberRefs) => void
-): (() => void) => {
-  const span = spans && startSpan(spans, entry)
+): void => {
+  const { context, fiber, owner, runtimeFlags, spans } = place
+  const span = spans && startSpan(place, spans, entry)
   const services = new Map(context.unsafeMap).set(Asking.key, entry)
   if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
   const runtime = Runtime.make<R>({
@@ -68,11 +79,12 @@ export const askFiber = <A, E, R>(
     if (span !== undefined) spans!.end(span, exit)
     if (exit._tag === "Success") succeeded(source.getFiberRefs())
   })
-  return Cleanup.watched(source, owner, entry)
+  const cancel = Cleanup.watched(source, owner, entry)
+  if (entry.tag === undefined) entry.cancel = cancel
 }
 
 /**
- * Asks a promise, without a fiber; gives the way to cancel it.
+ * Asks a promise, without a fiber. `required` says that the answer needs it.
  *
  * @since 0.1.0
  * @category running
@@ -80,42 +92,60 @@ export const askFiber = <A, E, R>(
 export const askPromise = <A, E>(
   place: Place<never>,
   entry: Entry<A, E>,
-  { ask, failed, lingers, succeeded }: Promised<A, E>,
+  promised: Promised<A, E>,
   signals: Signals,
-  index: number
-): (() => void) => {
+  required: boolean
+): void => {
   const { spans } = place
   // Nothing runs inside it that could look at its span.
-  const span = spans?.kept === true ? startSpan(spans, entry) : undefined
-  const own = ask.length === 0 ? undefined : signals.of(index)
-  let open = true
-  const settle = (exit: Exit.Exit<A, E>) => {
-    open = false
+  const span = spans?.kept === true ? startSpan(place, spans, entry) : undefined
+  const deaf = promised.ask.length === 0
+  const own = deaf || signals.shares(required) ? undefined : new AbortController()
+  // The cast: a function without a parameter does not look at its signal.
+  const signal = own?.signal ?? (deaf ? (undefined as unknown as AbortSignal) : signals.next())
+  entry.begin()
+  const asked = begin(promised.ask, signal)
+  if (span !== undefined || own !== undefined || promised.lingers)
+    entry.cancel = () => cancel(place, entry, asked, promised, signals, own, span)
+  const ended = (exit: Exit.Exit<A, E>) => {
     if (span !== undefined) spans!.end(span, exit)
     entry.ended(exit)
   }
-  entry.begin()
-  // The cast: a function without a parameter does not look at its signal.
-  const asked = begin(() => ask(own?.signal as AbortSignal))
   asked.then(
-    (value) => open && settle(succeeded(value)),
-    (error) => open && settle(failed(error))
+    (value) => entry.tag ?? ended(taken(promised, value)),
+    (error) => entry.tag ?? ended(promised.failed(error))
   )
-  return () => {
-    if (!open) return
-    open = false
-    entry.cancelled()
-    if (span !== undefined) spans!.end(span, Exit.interrupt(FiberId.none))
-    if (own !== undefined) signals.abort(own)
-    if (lingers) linger(place, entry, asked)
-    else entry.cleaned()
+}
+
+/** What cannot be taken is a defect. */
+const taken = <A, E>({ succeeded }: Promised<A, E>, value: unknown): Exit.Exit<A, E> => {
+  try {
+    return Exit.succeed(succeeded(value))
+  } catch (defect) {
+    return Exit.die(defect)
   }
 }
 
+const cancel = <A, E>(
+  place: Place<never>,
+  entry: Entry<A, E>,
+  asked: PromiseLike<unknown>,
+  { lingers }: Promised<A, E>,
+  signals: Signals,
+  own: AbortController | undefined,
+  span: Tracer.Span | undefined
+): void => {
+  entry.cancelled()
+  if (span !== undefined) place.spans!.end(span, Exit.interrupt(FiberId.none))
+  if (own !== undefined) signals.abort(own)
+  if (lingers) linger(place, entry, asked)
+  else entry.cleaned()
+}
+
 /** What is thrown is a rejection. */
-const begin = (ask: () => PromiseLike<unknown>): PromiseLike<unknown> => {
+const begin = (ask: (signal: AbortSignal) => PromiseLike<unknown>, signal: AbortSignal): PromiseLike<unknown> => {
   try {
-    return ask()
+    return ask(signal)
   } catch (error) {
     return Promise.reject(error)
   }
@@ -158,5 +188,8 @@ export const after = (place: Place<never>, millis: number, strikes: () => void):
 const fork = <A>({ context, fiber, runtimeFlags }: Place<never>, effect: Effect.Effect<A>) =>
   Runtime.runFork(Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags }), effect)
 
-const startSpan = (spans: Spans, { name, recorder: { aggregation, policy } }: Entry<unknown, unknown>): Tracer.Span =>
-  spans.start(`source ${labelOf(policy, name)}`, { aggregation, source: name })
+const startSpan = (
+  { span }: Observed,
+  spans: Spans,
+  { name, recorder: { aggregation, policy } }: Entry<unknown, unknown>
+): Tracer.Span => spans.start(`source ${labelOf(policy, name)}`, { aggregation, source: name }, span)

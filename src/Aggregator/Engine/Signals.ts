@@ -3,13 +3,16 @@
  *
  * @since 0.1.0
  */
-import type { Spec, Task } from "../../Gather/Run.ts"
-
-/** Node warns of a leak when a signal has more listeners than ten, and a source may well add one of its own. */
-const most = 8
 
 /**
- * An AbortController costs 2.3 us of CPU (node 20), a third of all that asking a promise costs here. Sources share one where
+ * How many sources share a signal, and what says to Node that so many listeners are no leak: it warns from eleven on. Adding
+ * a listener takes longer the more there are, so that one signal for all would be O(n^2).
+ */
+const listeners = globalThis.process?.getBuiltinModule?.("node:events")?.setMaxListeners
+const most = globalThis.process === undefined || listeners !== undefined ? 64 : 8
+
+/**
+ * An AbortController costs 2.3 us of CPU (node 20), more than all else that asking a promise costs here. Sources share one where
  * nobody can tell: when no value leaves unless all of them have succeeded. Elsewhere a value that leaves, such as a
  * response whose body is still to be read, must not be aborted with those that are late.
  *
@@ -17,28 +20,32 @@ const most = 8
  * @category models
  */
 export class Signals {
-  private shared: AbortController | undefined = undefined
-  private sharing = 0
+  private readonly shared: Array<AbortController> = []
+  private sharing = most
   private reason: DOMException | undefined = undefined
 
-  constructor(
-    private readonly spec: Pick<Spec<never, never>, "allOrNothing">,
-    private readonly tasks: ReadonlyArray<Task<unknown, unknown, unknown>>
-  ) {}
+  constructor(private readonly allOrNothing: boolean) {}
 
-  /** The controller whose signal the task of this index gets. */
-  of(index: number): AbortController {
-    if (this.spec.allOrNothing !== true || this.tasks[index]!.fallback !== undefined) return new AbortController()
-    if (this.shared === undefined || this.sharing === most) {
-      this.shared = new AbortController()
+  /** Whether a source has a signal with others, which {@link abort} aborts. */
+  shares(required: boolean): boolean {
+    return this.allOrNothing && required
+  }
+
+  /** The signal of one more of those that share. */
+  next(): AbortSignal {
+    if (this.sharing === most) {
+      this.shared.push(new AbortController())
+      listeners?.(0, this.shared.at(-1)!.signal)
       this.sharing = 0
     }
     this.sharing += 1
-    return this.shared
+    return this.shared.at(-1)!.signal
   }
 
-  /** Aborts with the reason that a signal has by default; one for all, since making one takes a stack trace. */
-  abort(controller: AbortController): void {
-    controller.abort((this.reason ??= new DOMException("This operation was aborted", "AbortError")))
+  /** Aborts one controller, or all that are shared, with the reason that a signal has by default; making one takes a stack trace. */
+  abort(own?: AbortController): void {
+    if (own === undefined && this.shared.length === 0) return
+    this.reason ??= new DOMException("This operation was aborted", "AbortError")
+    for (const controller of own === undefined ? this.shared : [own]) controller.abort(this.reason)
   }
 }
