@@ -14,7 +14,7 @@ import { arrive, streamed } from "./Gather/Arrivals.ts"
 import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
 import type { Task } from "./Gather/Run.ts"
-import { like, type Member, named, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
+import { like, type Member, members, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
 import type { Outcome } from "./Outcome.ts"
 import { describe, Receipt } from "./Receipt.ts"
 import * as Source from "./Source.ts"
@@ -109,7 +109,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<Answers<S>, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "failFast", options, (context) => {
-      const tasks = named<Source.AnySource>(sources).map(presented)
+      const tasks = members<Source.AnySource, Task<unknown, unknown, unknown>>(sources, presented)
       return Effect.map(
         attributed<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
           Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>)
@@ -233,7 +233,7 @@ const observe = <A, E, R>(
   Effect.flatMap(Aggregator, (aggregator) => aggregator.observe(name, policy, options, body))
 
 /** A source as a task whose value and fallback are what stands in the answer. */
-const presented = ([name, source]: readonly [string, Source.AnySource]): Task<unknown, unknown, unknown> => {
+const presented = (name: string, source: Source.AnySource): Task<unknown, unknown, unknown> => {
   if (!Source.isSource(source)) return { name, effect: source, promised: Promising.of(source) }
   const { absent: fallback } = source
   const present = source.present as (value: unknown) => unknown
@@ -251,7 +251,7 @@ const presented = ([name, source]: readonly [string, Source.AnySource]): Task<un
 
 /** Sources as tasks without their outcome policies. */
 const bare = <S extends Sources>(sources: S) =>
-  named<Source.AnySource>(sources).map(([name, source]) => {
+  members<Source.AnySource, unknown>(sources, (name, source) => {
     const effect = Source.isSource(source) ? source.effect : source
     return { name, effect, promised: Promising.of(effect) }
   }) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>

@@ -14,7 +14,7 @@ import * as Policies from "./Gather/Policies.ts"
 import { arrive, streamed } from "./Gather/Arrivals.ts"
 import type { RunOptions, Task } from "./Gather/Run.ts"
 import type { AnyEffect, Errors, Outcomes, Requirements, Shape, SomeValues, Values } from "./Gather/Shape.ts"
-import { like, named } from "./Gather/Shape.ts"
+import { like, members } from "./Gather/Shape.ts"
 import type { Outcome } from "./Outcome.ts"
 import * as Recorder from "./Receipt/Recorder.ts"
 
@@ -201,6 +201,6 @@ const context = (policy: string, options: RunOptions | undefined): Effect.Effect
  * policy: hence the casts to `Values`, `Outcomes` and their like, and this one.
  */
 const tasks = <S extends Shape<AnyEffect>>(effects: S) =>
-  named<AnyEffect>(effects).map(([name, effect]) => ({ name, effect })) as ReadonlyArray<
+  members<AnyEffect, unknown>(effects, (name, effect) => ({ name, effect })) as ReadonlyArray<
     Task<unknown, Errors<S>, Requirements<S>>
   >

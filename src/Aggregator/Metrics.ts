@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricBoundaries } from "effect"
+import { MetricBoundaries, MetricKey, type MetricKeyType } from "effect"
 import { status } from "../Outcome.ts"
 import type { Entry, Recorder } from "../Receipt/Recorder.ts"
-import { tagged } from "../Resilience/Metrics/Tags.ts"
+import { type Keyed, keyed, tagged } from "../Resilience/Metrics/Tags.ts"
 import { labelOf } from "./Report.ts"
 
 /** From 1 ms to 65 s, each bound twice the one before it. */
@@ -18,10 +18,10 @@ const boundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 17
  * @since 0.1.0
  * @category metrics
  */
-export const aggregations = Metric.counter("muster_aggregations_total", {
+export const aggregations = keyed(MetricKey.counter("muster_aggregations_total", {
   description: "Aggregations that have answered",
   incremental: true
-})
+}))
 
 /**
  * Milliseconds from start to answer, by `aggregation`, `policy` and `outcome`.
@@ -29,11 +29,11 @@ export const aggregations = Metric.counter("muster_aggregations_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const aggregationDuration = Metric.histogram(
+export const aggregationDuration = keyed(MetricKey.histogram(
   "muster_aggregation_duration_ms",
   boundaries,
   "Milliseconds from start to answer"
-)
+))
 
 /**
  * Aggregations that have not answered yet, by `aggregation` and `policy`.
@@ -41,9 +41,9 @@ export const aggregationDuration = Metric.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const aggregationsInFlight = Metric.gauge("muster_aggregations_in_flight", {
+export const aggregationsInFlight = keyed(MetricKey.gauge("muster_aggregations_in_flight", {
   description: "Aggregations that have not answered yet"
-})
+}))
 
 /**
  * Sources that have ended, by `aggregation`, `source` and `outcome`.
@@ -51,10 +51,10 @@ export const aggregationsInFlight = Metric.gauge("muster_aggregations_in_flight"
  * @since 0.1.0
  * @category metrics
  */
-export const sources = Metric.counter("muster_sources_total", {
+export const sources = keyed(MetricKey.counter("muster_sources_total", {
   description: "Sources that have ended",
   incremental: true
-})
+}))
 
 /**
  * Milliseconds from asking a source to its end, by `aggregation`, `source` and `outcome`.
@@ -62,11 +62,11 @@ export const sources = Metric.counter("muster_sources_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const sourceDuration = Metric.histogram(
+export const sourceDuration = keyed(MetricKey.histogram(
   "muster_source_duration_ms",
   boundaries,
   "Milliseconds from asking a source to its end"
-)
+))
 
 /**
  * Sources that are being asked, by `aggregation` and `source`.
@@ -74,16 +74,22 @@ export const sourceDuration = Metric.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const sourcesInFlight = Metric.gauge("muster_sources_in_flight", {
+export const sourcesInFlight = keyed(MetricKey.gauge("muster_sources_in_flight", {
   description: "Sources that are being asked"
-})
+}))
 
 /** The three metrics of one thing. */
 interface Family {
-  readonly count: Metric.Metric.Counter<number>
-  readonly duration: Metric.Metric.Histogram<number>
-  readonly inFlight: Metric.Metric.Gauge<number>
+  readonly count: Keyed<MetricKeyType.MetricKeyType.Counter<number>>
+  readonly duration: Keyed<MetricKeyType.MetricKeyType.Histogram>
+  readonly inFlight: Keyed<MetricKeyType.MetricKeyType.Gauge<number>>
 }
+
+/**
+ * A list may have any number of sources, each with a name of its own, and each value of a tag is kept for good: of one
+ * aggregation so many are counted by name, and the rest together as `other`.
+ */
+const mostNames = 1_000
 
 /** A family with some tags, which come in the same order each time; all that were made are kept, as Effect keeps states. */
 class Tagged {
@@ -103,8 +109,12 @@ class Tagged {
 
   /** The same with one tag more. */
   with(key: string, value: string): Tagged {
-    let one = this.more.get(value)
-    if (one === undefined) this.more.set(value, (one = new Tagged(this.family, { ...this.tags, [key]: value })))
+    return this.more.get(value) ?? this.made(key, this.more.size < mostNames ? value : "other")
+  }
+
+  private made(key: string, value: string): Tagged {
+    const one = this.more.get(value) ?? new Tagged(this.family, { ...this.tags, [key]: value })
+    this.more.set(value, one)
     return one
   }
 
@@ -146,6 +156,6 @@ export const watch = (recorder: Recorder): (() => void) => {
     whole.inFlight(-1)
     if (recorder.ending === undefined) return
     whole.ended(recorder.ending, recorder.elapsed)
-    for (const entry of recorder.entries) of(entry).ended(status(entry.result), entry.took)
+    for (const entry of recorder.entries) of(entry).ended(status({ _tag: entry.state }), entry.took)
   }
 }

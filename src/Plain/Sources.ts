@@ -5,7 +5,7 @@
  */
 import { Cause, Effect, Exit, identity, Predicate, Stream } from "effect"
 import type { Answers, Effects } from "../Aggregator/Shape.ts"
-import { like, named, type Shape } from "../Gather/Shape.ts"
+import { like, members, type Shape } from "../Gather/Shape.ts"
 import * as Options from "../Options.ts"
 import * as Source from "../Source.ts"
 import * as Promising from "../Gather/Promising.ts"
@@ -89,7 +89,7 @@ export type PlainEffects<S> = Effects<AsSources<S>>
 export const toSources = (where: string, sources: PlainSources): Shape<Answering> =>
   like(
     sources,
-    named(sources).map(([name, source]) => {
+    members(sources, (name, source): Answering => {
       const { ask, instead } = read(where, name, source)
       const effect = toEffect(ask)
       return instead === undefined ? effect : Source.orElse(effect, instead.value)

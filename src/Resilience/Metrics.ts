@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-import { Metric } from "effect"
+import { MetricKey } from "effect"
 import type { Attempt, Refused } from "../Receipt.ts"
-import { each, tagged } from "./Metrics/Tags.ts"
+import { each, keyed, tagged } from "./Metrics/Tags.ts"
 
 /**
  * Calls made again after a failure, by `source` and `outcome` (`succeeded`, `failed`, `cancelled`).
@@ -14,10 +14,10 @@ import { each, tagged } from "./Metrics/Tags.ts"
  * @since 0.1.0
  * @category metrics
  */
-export const retries = Metric.counter("muster_retries_total", {
+export const retries = keyed(MetricKey.counter("muster_retries_total", {
   description: "Calls made again after a failure",
   incremental: true
-})
+}))
 
 /**
  * Second calls made beside a slow one or right after a failed one, by `source` and `outcome`.
@@ -25,10 +25,10 @@ export const retries = Metric.counter("muster_retries_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const hedges = Metric.counter("muster_hedges_total", {
+export const hedges = keyed(MetricKey.counter("muster_hedges_total", {
   description: "Second calls made beside a slow one, or right after one that failed",
   incremental: true
-})
+}))
 
 /**
  * Calls that a guard refused to make, by `source` and `by` (`breaker`, `retry-budget`, `hedge-budget`, …).
@@ -36,10 +36,10 @@ export const hedges = Metric.counter("muster_hedges_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const refusals = Metric.counter("muster_refusals_total", {
+export const refusals = keyed(MetricKey.counter("muster_refusals_total", {
   description: "Calls that a guard refused to make",
   incremental: true
-})
+}))
 
 /**
  * Breakers that are not closed, by `breaker`: of one it is 0 or 1, of a keyed one how many of its keys.
@@ -47,7 +47,7 @@ export const refusals = Metric.counter("muster_refusals_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const breakersOpen = Metric.gauge("muster_breakers_open", { description: "Breakers that are not closed" })
+export const breakersOpen = keyed(MetricKey.gauge("muster_breakers_open", { description: "Breakers that are not closed" }))
 
 /**
  * Breakers, by `breaker` and `state` (`closed`, `open`, `half-open`): of one it is 1 in one state and 0 in the others, of
@@ -56,7 +56,7 @@ export const breakersOpen = Metric.gauge("muster_breakers_open", { description: 
  * @since 0.1.0
  * @category metrics
  */
-export const breakers = Metric.gauge("muster_breakers", { description: "Breakers in a state" })
+export const breakers = keyed(MetricKey.gauge("muster_breakers", { description: "Breakers in a state" }))
 
 /**
  * Changes of breakers, by `breaker` and `to` (`open`, `half-open`, `closed`).
@@ -64,10 +64,10 @@ export const breakers = Metric.gauge("muster_breakers", { description: "Breakers
  * @since 0.1.0
  * @category metrics
  */
-export const breakerTransitions = Metric.counter("muster_breaker_transitions_total", {
+export const breakerTransitions = keyed(MetricKey.counter("muster_breaker_transitions_total", {
   description: "Changes of breakers",
   incremental: true
-})
+}))
 
 /**
  * Counts calls that a guard with this name makes besides the first.

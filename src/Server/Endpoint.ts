@@ -8,7 +8,7 @@ import type { Aggregation, InputRejected } from "../Aggregation.ts"
 import { Aggregator, type SourceFailed } from "../Aggregator.ts"
 import type { Needs, Sources } from "../Aggregator/Shape.ts"
 import type { DeadlineExceeded } from "../Deadline.ts"
-import { like, named } from "../Gather/Shape.ts"
+import { like, members } from "../Gather/Shape.ts"
 import * as Options from "../Options.ts"
 import * as Source from "../Source.ts"
 import * as Keys from "./Keys.ts"
@@ -227,7 +227,7 @@ const question = <I, A, S extends Sources, IEncoded, AEncoded>(
  * @category constructors
  */
 export const heard = <S extends Sources>(sources: S, listen: Listener): S => {
-  const tapped = named<Source.AnySource>(sources).map(([name, source]) => {
+  const tapped = members<Source.AnySource, unknown>(sources, (name, source) => {
     const tap = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.onExit(effect, (exit) => Effect.sync(() => listen(name, exit)))
     return Source.isSource(source) ? { ...source, effect: tap(source.effect) } : tap(source)

@@ -4,9 +4,8 @@
  * @since 0.1.0
  */
 import {
-  Clock,
+  type Clock,
   Context,
-  DefaultServices,
   Duration,
   Effect,
   Exit,
@@ -20,7 +19,7 @@ import {
 import * as Cleanup from "../../Cleanup.ts"
 import type { Promised } from "../../Gather/Run.ts"
 import { Asking } from "../../Receipt/Asking.ts"
-import type { Entry } from "../../Receipt/Recorder.ts"
+import { type Entry, isLive } from "../../Receipt/Recorder.ts"
 import { labelOf } from "../Report.ts"
 import type { Spans } from "../Spans.ts"
 import type { Signals } from "./Signals.ts"
@@ -106,41 +105,57 @@ export const askPromise = <A, E>(
   entry.begin()
   const asked = begin(promised.ask, signal)
   if (span !== undefined || own !== undefined || promised.lingers)
-    entry.cancel = () => cancel(place, entry, asked, promised, signals, own, span)
-  const ended = (exit: Exit.Exit<A, E>) => {
-    if (span !== undefined) spans!.end(span, exit)
-    entry.ended(exit)
-  }
+    entry.cancel = canceller(place, entry, asked, promised, signals, own, span)
   asked.then(
-    (value) => entry.tag ?? ended(taken(promised, value)),
-    (error) => entry.tag ?? ended(promised.failed(error))
+    (value) => entry.tag ?? succeeded(entry, promised, value, spans, span),
+    (error) => entry.tag ?? ended(entry, promised.failed(error), spans, span)
   )
 }
 
-/** What cannot be taken is a defect. */
-const taken = <A, E>({ succeeded }: Promised<A, E>, value: unknown): Exit.Exit<A, E> => {
-  try {
-    return Exit.succeed(succeeded(value))
-  } catch (defect) {
-    return Exit.die(defect)
-  }
-}
-
-const cancel = <A, E>(
-  place: Place<never>,
+const succeeded = <A, E>(
   entry: Entry<A, E>,
-  asked: PromiseLike<unknown>,
-  { lingers }: Promised<A, E>,
-  signals: Signals,
-  own: AbortController | undefined,
+  promised: Promised<A, E>,
+  given: unknown,
+  spans: Spans | undefined,
   span: Tracer.Span | undefined
 ): void => {
-  entry.cancelled()
-  if (span !== undefined) place.spans!.end(span, Exit.interrupt(FiberId.none))
-  if (own !== undefined) signals.abort(own)
-  if (lingers) linger(place, entry, asked)
-  else entry.cleaned()
+  let value: A
+  try {
+    value = promised.succeeded(given)
+  } catch (defect) {
+    return ended(entry, Exit.die(defect), spans, span)
+  }
+  if (span === undefined) entry.succeeded(value)
+  else ended(entry, Exit.succeed(value), spans, span)
 }
+
+const ended = <A, E>(
+  entry: Entry<A, E>,
+  exit: Exit.Exit<A, E>,
+  spans: Spans | undefined,
+  span: Tracer.Span | undefined
+): void => {
+  if (span !== undefined) spans!.end(span, exit)
+  entry.ended(exit)
+}
+
+const canceller =
+  (
+    place: Place<never>,
+    entry: Entry<unknown, unknown>,
+    asked: PromiseLike<unknown>,
+    { lingers }: Pick<Promised<unknown, unknown>, "lingers">,
+    signals: Signals,
+    own: AbortController | undefined,
+    span: Tracer.Span | undefined
+  ) =>
+  (): void => {
+    entry.cancelled()
+    if (span !== undefined) place.spans!.end(span, Exit.interrupt(FiberId.none))
+    if (own !== undefined) signals.abort(own)
+    if (lingers) linger(place, entry, asked)
+    else entry.cleaned()
+  }
 
 /** What is thrown is a rejection. */
 const begin = (ask: (signal: AbortSignal) => PromiseLike<unknown>, signal: AbortSignal): PromiseLike<unknown> => {
@@ -162,8 +177,6 @@ const linger = (place: Place<never>, entry: Entry<unknown, unknown>, asked: Prom
   place.owner.adopt(entry, waiting)
 }
 
-const live = Context.get(DefaultServices.liveServices, Clock.Clock)
-
 /** The longest timer of Node, which makes a longer one a millisecond; Effect's clock takes it for none. */
 const longest = 2 ** 31 - 1
 
@@ -174,7 +187,7 @@ const longest = 2 ** 31 - 1
  * @category running
  */
 export const after = (place: Place<never>, millis: number, strikes: () => void): (() => void) => {
-  if (place.clock === live) {
+  if (isLive(place.clock)) {
     const timer = millis > longest ? undefined : setTimeout(strikes, millis)
     return () => clearTimeout(timer)
   }

@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricBoundaries } from "effect"
+import { MetricBoundaries, MetricKey } from "effect"
 import type { Asked } from "../../Receipt/Asking.ts"
-import { tagged } from "./Tags.ts"
+import { keyed, tagged } from "./Tags.ts"
 
 /**
  * Calls that hold a place of a bulkhead, by `bulkhead`.
@@ -14,9 +14,9 @@ import { tagged } from "./Tags.ts"
  * @since 0.1.0
  * @category metrics
  */
-export const bulkheadInFlight = Metric.gauge("muster_bulkhead_in_flight", {
+export const bulkheadInFlight = keyed(MetricKey.gauge("muster_bulkhead_in_flight", {
   description: "Calls that hold a place of a bulkhead"
-})
+}))
 
 /**
  * Calls that wait for a place of a bulkhead, by `bulkhead`.
@@ -24,9 +24,9 @@ export const bulkheadInFlight = Metric.gauge("muster_bulkhead_in_flight", {
  * @since 0.1.0
  * @category metrics
  */
-export const bulkheadWaiting = Metric.gauge("muster_bulkhead_waiting", {
+export const bulkheadWaiting = keyed(MetricKey.gauge("muster_bulkhead_waiting", {
   description: "Calls that wait for a place of a bulkhead"
-})
+}))
 
 /**
  * Calls that wait for their turn at a rate limit, by `limit`.
@@ -34,9 +34,9 @@ export const bulkheadWaiting = Metric.gauge("muster_bulkhead_waiting", {
  * @since 0.1.0
  * @category metrics
  */
-export const rateLimitWaiting = Metric.gauge("muster_rate_limit_waiting", {
+export const rateLimitWaiting = keyed(MetricKey.gauge("muster_rate_limit_waiting", {
   description: "Calls that wait for their turn at a rate limit"
-})
+}))
 
 /**
  * Milliseconds that calls waited for a place or a turn, by `guard` (`bulkhead` or `rate-limit`) and `name`; those that did
@@ -45,11 +45,11 @@ export const rateLimitWaiting = Metric.gauge("muster_rate_limit_waiting", {
  * @since 0.1.0
  * @category metrics
  */
-export const queued = Metric.histogram(
+export const queued = keyed(MetricKey.histogram(
   "muster_queued_duration_ms",
   MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 }),
   "Milliseconds that calls waited for a place or a turn"
-)
+))
 
 /**
  * Times that a source asked to be left alone for a while, and a rate limit obeyed, by `limit`.
@@ -57,10 +57,10 @@ export const queued = Metric.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const rateLimitPauses = Metric.counter("muster_rate_limit_pauses_total", {
+export const rateLimitPauses = keyed(MetricKey.counter("muster_rate_limit_pauses_total", {
   description: "Times that a source asked to be left alone for a while",
   incremental: true
-})
+}))
 
 /**
  * Calls through a single flight, by `flights` and `role`: `led` made a call, `joined` shared it.
@@ -68,10 +68,10 @@ export const rateLimitPauses = Metric.counter("muster_rate_limit_pauses_total", 
  * @since 0.1.0
  * @category metrics
  */
-export const flights = Metric.counter("muster_flights_total", {
+export const flights = keyed(MetricKey.counter("muster_flights_total", {
   description: "Calls through a single flight",
   incremental: true
-})
+}))
 
 /**
  * Look-ups in a cache, by `cache` and `found`: `fresh`, `stale`, `nothing`, or `trouble` when the cache itself failed; and
@@ -80,10 +80,10 @@ export const flights = Metric.counter("muster_flights_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const lookups = Metric.counter("muster_cache_lookups_total", {
+export const lookups = keyed(MetricKey.counter("muster_cache_lookups_total", {
   description: "Look-ups in a cache",
   incremental: true
-})
+}))
 
 /**
  * Values that a cache dropped because it was full, by `cache`.
@@ -91,10 +91,10 @@ export const lookups = Metric.counter("muster_cache_lookups_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const evictions = Metric.counter("muster_cache_evictions_total", {
+export const evictions = keyed(MetricKey.counter("muster_cache_evictions_total", {
   description: "Values that a cache dropped because it was full",
   incremental: true
-})
+}))
 
 /**
  * Tells the receipt and the metrics how many milliseconds a call has waited at the guard with this name.

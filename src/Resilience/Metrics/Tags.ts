@@ -3,27 +3,47 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricLabel } from "effect"
+import { Metric, MetricKey, type MetricKeyType, MetricLabel } from "effect"
 
 /**
- * `Metric.tagged` for hot paths. Effect finds the state of a metric at once by a list of tags that it has seen, and by a new
- * one, as `Metric.tagged` makes for each update, only after it has hashed all of it: about 10 us.
+ * A metric that knows its key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Keyed<Type extends MetricKeyType.MetricKeyType.Untyped> extends MetricOf<Type> {
+  readonly key: MetricKey.MetricKey<Type>
+}
+
+type MetricOf<Type extends MetricKeyType.MetricKeyType.Untyped> = Metric.Metric<
+  Type,
+  MetricKeyType.MetricKeyType.InType<Type>,
+  MetricKeyType.MetricKeyType.OutType<Type>
+>
+
+/**
+ * The metric of a key.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const tagged = <Type, In, Out>(
-  metric: Metric.Metric<Type, In, Out>,
+export const keyed = <Type extends MetricKeyType.MetricKeyType.Untyped>(
+  key: MetricKey.MetricKey<Type>
+): Keyed<Type> => Object.assign(Metric.fromMetricKey(key), { key })
+
+/**
+ * `Metric.tagged` for hot paths. Effect finds the state of a metric at once if the tags are part of its key; by a new list of
+ * tags, as `Metric.tagged` makes for each update, only after it has hashed all of it: about 10 us.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tagged = <Type extends MetricKeyType.MetricKeyType.Untyped>(
+  { key }: Keyed<Type>,
   tags: Readonly<Record<string, string>>
-): Metric.Metric<Type, In, Out> => {
-  const own = Object.entries(tags).map(([key, value]) => MetricLabel.make(key, value))
-  const all = (more: ReadonlyArray<MetricLabel.MetricLabel>) => (more.length === 0 ? own : [...own, ...more])
-  return Metric.make(
-    metric.keyType,
-    (input, more) => metric.unsafeUpdate(input, all(more)),
-    (more) => metric.unsafeValue(all(more)),
-    (input, more) => metric.unsafeModify(input, all(more))
-  )
+): Keyed<Type> => {
+  const labels = Object.entries(tags).map(([name, value]) => MetricLabel.make(name, value))
+  return keyed(MetricKey.taggedWithLabels(key, labels))
 }
 
 /**
@@ -32,15 +52,15 @@ export const tagged = <Type, In, Out>(
  * @since 0.1.0
  * @category constructors
  */
-export const each = <Type, In, Out>(
-  metric: Metric.Metric<Type, In, Out>,
+export const each = <Type extends MetricKeyType.MetricKeyType.Untyped>(
+  metric: Keyed<Type>,
   tags: Readonly<Record<string, string>>,
-  key: string
-): ((value: string) => Metric.Metric<Type, In, Out>) => {
-  const made = new Map<string, Metric.Metric<Type, In, Out>>()
+  name: string
+): ((value: string) => Keyed<Type>) => {
+  const made = new Map<string, Keyed<Type>>()
   return (value) => {
     let one = made.get(value)
-    if (one === undefined) made.set(value, (one = tagged(metric, { ...tags, [key]: value })))
+    if (one === undefined) made.set(value, (one = tagged(metric, { ...tags, [name]: value })))
     return one
   }
 }
