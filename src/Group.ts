@@ -116,7 +116,7 @@ export const make = <E = never>(options?: GroupOptions): Effect.Effect<Group<E>,
     return group
   })
 
-class State<E> implements Group<E> {
+class State<E> implements Group<E>, Recorder.Listener {
   private readonly active = new Map<Recorder.Entry<unknown, E>, Cleanup.Running<unknown, E> | undefined>()
   private readonly waiting = new Set<() => void>()
   private failed: Recorder.Entry<unknown, E> | undefined
@@ -129,7 +129,9 @@ class State<E> implements Group<E> {
     private readonly permits: Permits.Permits | undefined,
     private readonly deadline: number,
     private readonly grace: number
-  ) {}
+  ) {
+    recorder.listener = this
+  }
 
   go<R>(task: Effect.Effect<unknown, E, R>, options?: TaskOptions): Effect.Effect<void, never, R> {
     const weight = options?.weight ?? 1
@@ -211,7 +213,6 @@ class State<E> implements Group<E> {
     holding: <A, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (effect) => effect
   ): Effect.Effect<void, never, R> {
     this.active.set(entry, undefined)
-    entry.listener = this
     const begun = Effect.suspend(() => {
       entry.begin()
       return task

@@ -10,7 +10,7 @@ import { Clock, Context, Effect, FiberRef, FiberRefs, RuntimeFlags } from "effec
 import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
-import type { Entry, Listener } from "../Receipt/Entry.ts"
+import type { Entry, Listener } from "../Receipt/Recorder.ts"
 import { after, askFiber, askPromise, type Observed, type Place } from "./Engine/Asking.ts"
 import { Signals } from "./Engine/Signals.ts"
 
@@ -27,14 +27,15 @@ export const asker =
     entries: ReadonlyArray<Entry<A, E>>,
     tasks: ReadonlyArray<Task<A, E, R>>,
     answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
-  ): Effect.Effect<B, E2, R> =>
-    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+  ): Effect.Effect<B, E2, R> => {
+    const run = new Run(spec, entries, tasks)
+    return Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
       const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
       const ambient = Context.get(fiber.currentContext, Deadline.Current)
       const { concurrency, deadline, grace, left } = limits(spec, now, ambient)
       if (left === 0) return answer({ decidedBy: undefined, struck: true })
-      const run = new Run(spec, entries, tasks, concurrency === "unbounded" ? Infinity : concurrency, {
+      const place = {
         fiber,
         clock,
         // The cast: whoever runs this effect has provided what the tasks require.
@@ -43,7 +44,7 @@ export const asker =
         owner,
         span,
         spans
-      })
+      }
       const wait = grace === 0 ? undefined : waitForCleanup(spec.recorder, grace)
       const answered = (ended: Ended<A, E>) => {
         if (ended.struck) entries.forEach((entry) => entry.timedOut())
@@ -55,7 +56,8 @@ export const asker =
         )
       }
       return Effect.async<B, E2>((resume) => {
-        run.start(left, (ended) => resume(orDie(() => answered(ended))))
+        const most = concurrency === "unbounded" ? Infinity : concurrency
+        run.start(place, most, left, (ended) => resume(orDie(() => answered(ended))))
         return Effect.suspend(() => {
           run.stop()
           spec.recorder.finished("cancelled", null, "caller")
@@ -63,6 +65,7 @@ export const asker =
         })
       })
     })
+  }
 
 /** The answer is made where the last source ends: what a fallback throws would reach nobody there. */
 const orDie = <B, E2>(answered: () => Effect.Effect<B, E2>): Effect.Effect<B, E2> => {
@@ -73,10 +76,12 @@ const orDie = <B, E2>(answered: () => Effect.Effect<B, E2>): Effect.Effect<B, E2
   }
 }
 
-class Run<A, E, R> implements Listener<A, E> {
+class Run<A, E, R> implements Listener {
   private readonly signals: Signals
   /** The fiber refs of those that have succeeded and have changed any. */
   private readonly changed: Array<FiberRefs.FiberRefs> = []
+  private place!: Place<R>
+  private most = Infinity
   private next = 0
   private asked = 0
   private asking = false
@@ -90,18 +95,20 @@ class Run<A, E, R> implements Listener<A, E> {
   constructor(
     private readonly spec: Spec<A, E>,
     private readonly entries: ReadonlyArray<Entry<A, E>>,
-    private readonly tasks: ReadonlyArray<Task<A, E, R>>,
-    /** How many are asked at once. */
-    private readonly most: number,
-    private readonly place: Place<R>
+    /** Dropped once all have been asked. */
+    private tasks: ReadonlyArray<Task<A, E, R>>
   ) {
     this.signals = new Signals(spec.allOrNothing === true)
   }
 
-  start(left: number, ended: (ended: Ended<A, E>) => void): void {
+  /** Asks at most so many at once, for so many milliseconds. */
+  start(place: Place<R>, most: number, left: number, ended: (ended: Ended<A, E>) => void): void {
+    this.place = place
+    this.most = most
     this.ended = ended
+    this.spec.recorder.listener = this
     this.askMore()
-    if (!this.over && left !== Infinity) this.stopTimer = after(this.place, left, () => this.end(true))
+    if (!this.over && left !== Infinity) this.stopTimer = after(place, left, () => this.end(true))
   }
 
   /** Cancels what is being asked; nothing more is asked. */
@@ -132,18 +139,18 @@ class Run<A, E, R> implements Listener<A, E> {
    */
   private askMore(): void {
     this.asking = true
-    while (!this.over && this.next < this.tasks.length && this.asked < this.most) {
-      while (this.next < this.tasks.length && this.asked < this.most) this.ask(this.next++)
+    while (!this.over && this.next < this.entries.length && this.asked < this.most) {
+      while (this.next < this.entries.length && this.asked < this.most) this.ask(this.next++)
       for (const entry of this.early.splice(0)) this.settle(entry)
     }
     this.asking = false
+    if (this.next === this.entries.length) this.tasks = []
     if (this.asked === 0) this.end(false)
   }
 
   private ask(index: number): void {
     const [entry, { effect, fallback, promised }] = [this.entries[index]!, this.tasks[index]!]
     this.asked += 1
-    entry.listener = this
     if (promised === undefined) askFiber(this.place, entry, effect, (refs) => this.succeeded(refs))
     else askPromise(this.place, entry, promised, this.signals, fallback === undefined)
   }

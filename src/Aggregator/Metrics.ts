@@ -18,10 +18,12 @@ const boundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 17
  * @since 0.1.0
  * @category metrics
  */
-export const aggregations = keyed(MetricKey.counter("muster_aggregations_total", {
-  description: "Aggregations that have answered",
-  incremental: true
-}))
+export const aggregations = keyed(
+  MetricKey.counter("muster_aggregations_total", {
+    description: "Aggregations that have answered",
+    incremental: true
+  })
+)
 
 /**
  * Milliseconds from start to answer, by `aggregation`, `policy` and `outcome`.
@@ -29,11 +31,9 @@ export const aggregations = keyed(MetricKey.counter("muster_aggregations_total",
  * @since 0.1.0
  * @category metrics
  */
-export const aggregationDuration = keyed(MetricKey.histogram(
-  "muster_aggregation_duration_ms",
-  boundaries,
-  "Milliseconds from start to answer"
-))
+export const aggregationDuration = keyed(
+  MetricKey.histogram("muster_aggregation_duration_ms", boundaries, "Milliseconds from start to answer")
+)
 
 /**
  * Aggregations that have not answered yet, by `aggregation` and `policy`.
@@ -41,9 +41,11 @@ export const aggregationDuration = keyed(MetricKey.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const aggregationsInFlight = keyed(MetricKey.gauge("muster_aggregations_in_flight", {
-  description: "Aggregations that have not answered yet"
-}))
+export const aggregationsInFlight = keyed(
+  MetricKey.gauge("muster_aggregations_in_flight", {
+    description: "Aggregations that have not answered yet"
+  })
+)
 
 /**
  * Sources that have ended, by `aggregation`, `source` and `outcome`.
@@ -51,10 +53,12 @@ export const aggregationsInFlight = keyed(MetricKey.gauge("muster_aggregations_i
  * @since 0.1.0
  * @category metrics
  */
-export const sources = keyed(MetricKey.counter("muster_sources_total", {
-  description: "Sources that have ended",
-  incremental: true
-}))
+export const sources = keyed(
+  MetricKey.counter("muster_sources_total", {
+    description: "Sources that have ended",
+    incremental: true
+  })
+)
 
 /**
  * Milliseconds from asking a source to its end, by `aggregation`, `source` and `outcome`.
@@ -62,11 +66,9 @@ export const sources = keyed(MetricKey.counter("muster_sources_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const sourceDuration = keyed(MetricKey.histogram(
-  "muster_source_duration_ms",
-  boundaries,
-  "Milliseconds from asking a source to its end"
-))
+export const sourceDuration = keyed(
+  MetricKey.histogram("muster_source_duration_ms", boundaries, "Milliseconds from asking a source to its end")
+)
 
 /**
  * Sources that are being asked, by `aggregation` and `source`.
@@ -74,9 +76,11 @@ export const sourceDuration = keyed(MetricKey.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const sourcesInFlight = keyed(MetricKey.gauge("muster_sources_in_flight", {
-  description: "Sources that are being asked"
-}))
+export const sourcesInFlight = keyed(
+  MetricKey.gauge("muster_sources_in_flight", {
+    description: "Sources that are being asked"
+  })
+)
 
 /** The three metrics of one thing. */
 interface Family {

@@ -85,18 +85,23 @@ export const failFast = <A, E, R>(
   tasks: ReadonlyArray<Task<A, E, R>>
 ): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded, R> => {
   const entries = enter<A, E, R>(recorder, tasks, options)
-  entries.forEach((entry, index) => (entry.required = tasks[index]!.fallback === undefined))
+  // Nothing here keeps the tasks: they may go once they have been asked.
+  const fallbacks = new Map<Entry<A, E>, () => A>()
+  tasks.forEach(({ fallback }, index) => {
+    if (fallback === undefined) entries[index]!.required = true
+    else fallbacks.set(entries[index]!, fallback)
+  })
   const hasAnswer = (entry: Entry<A, E>) => entry.tag === "Succeeded" || (!entry.required && !entry.died)
   const decides = (entry: Entry<A, E>) => !hasAnswer(entry)
   const answer = ({ decidedBy, struck }: Ended<A, E>): Effect.Effect<ReadonlyArray<A>, E | DeadlineExceeded> => {
     if (decidedBy !== undefined) return failWith(recorder, decidedBy)
     const pending = struck ? entries.filter(decides) : []
     if (pending.length > 0) return late(recorder, pending)
-    const values = entries.map((entry, index) => {
+    const values = entries.map((entry) => {
       if (entry.tag === "Succeeded") return entry.value
-      entry.fallback = true
+      entry.fellBack()
       // Only a task with a fallback gets here without a value: the others have decided the answer or are pending.
-      return tasks[index]!.fallback!()
+      return fallbacks.get(entry)!()
     })
     recorder.finished(entries.some((entry) => entry.fallback) ? "partial" : "succeeded", recorder.lastEnded())
     return Effect.succeed(values)

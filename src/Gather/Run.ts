@@ -124,15 +124,14 @@ export const run = <A, E, R, E2 = never, R2 = never>(
     if (left === 0) return { decidedBy: undefined, struck: true }
 
     let decidedBy: Entry<A, E> | undefined
-    const listener = {
-      sourceEnded: (entry: Entry<A, E>) => {
+    recorder.listener = {
+      sourceEnded(entry: Entry<A, E>) {
         if (decidedBy === undefined && spec.decides(entry)) decidedBy = entry
       }
     }
     const ask: Ask<A, E, R> = (entry, effect) =>
       Effect.suspend(() => {
         if (decidedBy !== undefined) return Effect.fail(decided)
-        entry.listener = listener
         const begun = Effect.suspend(() => {
           entry.begin()
           return effect

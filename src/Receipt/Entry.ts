@@ -12,14 +12,15 @@ import type { Asked } from "./Asking.ts"
 import { Guarding } from "./Guarding.ts"
 import type { Recorder } from "./Recorder.ts"
 
-/**
- * Who hears of sources that end by themselves.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Listener<A, E> {
-  sourceEnded(entry: Entry<A, E>): void
+/** What there is to say of few sources: kept apart, since it would be half of what a source in flight takes. */
+class Particulars {
+  cause: Cause.Cause<unknown> | undefined = undefined
+  /** When the last cleanup ended, if it had any. */
+  cleaned: number | null = null
+  givenUp = false
+  fallback = false
+  note: string | null = null
+  guards: Guarding | undefined = undefined
 }
 
 /**
@@ -32,23 +33,16 @@ export interface Listener<A, E> {
 export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** How it ended; `undefined` as long as it has not. */
   tag: Outcome.Outcome<A, E>["_tag"] | undefined = undefined
-  /** What it failed with, by itself. */
-  cause: Cause.Cause<E> | undefined = undefined
   /** Cancels it while it is asked; of whoever asks it. */
   cancel: (() => void) | undefined = undefined
   required = false
-  fallback = false
   start: number | null = null
   end: number | null = null
   /** The value of a success, or the whole outcome: a value is in most of them, and an outcome around it in few answers. */
   private held: unknown = undefined
-  /** Hears of it in the instant it ends by itself. One for all sources: a closure each would be a tenth of their memory. */
-  listener: Listener<A, E> | undefined = undefined
-  private cleanedAt: number | null = null
+  /** Cleanups of it that run. */
   private cleaning = 0
-  private givenUp = false
-  private note: string | null = null
-  private guards: Guarding | undefined = undefined
+  private more: Particulars | undefined = undefined
 
   constructor(
     readonly name: string,
@@ -66,7 +60,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     if (exit._tag === "Success") return this.succeeded(exit.value)
     const end = this.recorder.now()
     const outcome = Outcome.fromExit(this.name, exit, end - (this.start ?? end))
-    this.cause = exit.cause
+    this.particulars.cause = exit.cause
     this.stopped(outcome._tag, outcome, end)
   }
 
@@ -78,9 +72,8 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     this.tag = tag
     this.held = held
     this.end = end
-    if (this.cleaning === 0) this.cleanedAt = end
     this.left()
-    this.listener?.sourceEnded(this)
+    this.recorder.listener?.sourceEnded(this)
   }
 
   cancelled(): void {
@@ -91,7 +84,6 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** It was told to stop, and has nothing to clean up. */
   letGo(now: number): void {
     this.cutOff(now)
-    this.cleanedAt = this.end
   }
 
   private cutOff(now: number): void {
@@ -111,7 +103,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   gaveUp(): void {
-    this.givenUp = true
+    this.particulars.givenUp = true
     this.cleanupEnded()
   }
 
@@ -127,7 +119,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   progress(text: string): void {
-    this.note = text
+    this.particulars.note = text
   }
 
   attempt(kind: Attempt["kind"]): (outcome: Attempt["outcome"]) => void {
@@ -151,7 +143,11 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   private get guarding(): Guarding {
-    return (this.guards ??= new Guarding(this.recorder.now))
+    return (this.particulars.guards ??= new Guarding(this.recorder.now))
+  }
+
+  private get particulars(): Particulars {
+    return (this.more ??= new Particulars())
   }
 
   /** The deadline struck: what was cancelled because of it has run out of time. */
@@ -175,14 +171,37 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     return state === "Cancelled" ? Outcome.Cancelled() : (held as Outcome.Outcome<A, E>)
   }
 
+  /** Something else stands in the answer for it. */
+  fellBack(): void {
+    this.particulars.fallback = true
+  }
+
+  /** Whether something else stands in the answer for it. */
+  get fallback(): boolean {
+    return this.more?.fallback ?? false
+  }
+
   /** The value of one that has succeeded. */
   get value(): A {
     return this.held as A
   }
 
+  /** What it failed with, by itself. */
+  get cause(): Cause.Cause<E> | undefined {
+    // The cast: `ended` keeps it.
+    return this.more?.cause as Cause.Cause<E> | undefined
+  }
+
   /** Whether it threw, or raised a defect, or interrupted itself. */
   get died(): boolean {
     return this.tag === "Failed" && this.cause !== undefined && Option.isNone(Cause.failureOption(this.cause))
+  }
+
+  /** When the last of it had ended, itself and its cleanup; `null` if that is not so, or not known. */
+  private get cleanedAt(): number | null {
+    const { cleaned = null, givenUp = false } = this.more ?? {}
+    if (this.cleaning > 0 || givenUp) return null
+    return this.end === null || cleaned === null ? (this.end ?? cleaned) : Math.max(this.end, cleaned)
   }
 
   /** How long it was asked, in milliseconds; `undefined` when it never was, or has not ended. */
@@ -191,19 +210,19 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   receipt(): SourceReceipt {
-    const { state } = this
+    const { cleanedAt, more, state } = this
     return {
       name: this.name,
       outcome: Outcome.status({ _tag: state }),
       required: this.required,
       fallback: this.fallback,
-      cleanup: this.givenUp ? "gave-up" : this.cleaning > 0 ? "running" : "done",
+      cleanup: more?.givenUp === true ? "gave-up" : this.cleaning > 0 ? "running" : "done",
       start: rounded(this.start),
       end: rounded(this.end),
-      cleaned: rounded(this.cleanedAt),
-      progress: this.note,
+      cleaned: rounded(cleanedAt),
+      progress: more?.note ?? null,
       error: state === "Failed" || state === "TimedOut" ? this.error(this.result) : null,
-      ...(this.guards === undefined ? {} : { guards: this.guards.receipt() })
+      ...(more?.guards === undefined ? {} : { guards: more.guards.receipt() })
     }
   }
 
@@ -216,7 +235,6 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   private cleanupBegan(): void {
     this.cleaning += 1
-    this.cleanedAt = null
     this.recorder.cleanupBegan()
   }
 
@@ -224,7 +242,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     // An owner that gave up has counted it already.
     if (this.cleaning === 0) return
     this.cleaning -= 1
-    if (this.cleaning === 0 && !this.givenUp && this.start !== null) this.cleanedAt = this.recorder.now()
+    if (this.cleaning === 0 && this.start !== null) this.particulars.cleaned = this.recorder.now()
     this.recorder.cleanupEnded()
   }
 }

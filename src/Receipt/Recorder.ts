@@ -17,6 +17,16 @@ export {
 } from "./Entry.ts"
 
 /**
+ * Who hears of sources that end by themselves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Listener {
+  sourceEnded(entry: Entry<unknown, unknown>): void
+}
+
+/**
  * The entries of one aggregation and what became of it.
  *
  * @since 0.1.0
@@ -35,6 +45,8 @@ export class Recorder {
   /** True when a source may have to wait for another to end before it is asked. */
   bounded = false
   traceId: string | null = null
+  /** Hears of each source that ends by itself, in that instant. */
+  listener: Listener | undefined = undefined
   /** Called when a source is asked. */
   onBegin: ((entry: Entry<unknown, unknown>) => void) | undefined = undefined
   /** Called when a source that was asked has ended or was told to stop. */
