@@ -168,7 +168,9 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
   ): Effect.Effect<Array<B>, Failed<E> | E2 | DeadlineExceeded, Aggregator | R | R2> {
     return observe(name, "forEach", options, (context) =>
       Effect.map(
-        attributed<E, E2 | DeadlineExceeded>(context)(Items.failFast(context, items, spanned(context, f), options)),
+        attributed<E, E2 | DeadlineExceeded>(context)(
+          Items.failFast(context, items, spanned(context, items, f), options)
+        ),
         (values) => Array.from(values)
       )
     )
@@ -201,7 +203,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     Aggregator | R | R2
   > {
     return observe(name, "collectEach", options, (context) =>
-      Effect.map(Items.collect(context, items, spanned(context, f), options), (outcomes) =>
+      Effect.map(Items.collect(context, items, spanned(context, items, f), options), (outcomes) =>
         options?.id === undefined ? Array.from(outcomes.values()) : outcomes
       )
     )
@@ -256,10 +258,12 @@ const bare = <S extends Sources>(sources: S) =>
     return { name, effect, promised: Promising.of(effect) }
   }) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
 
-const spanned =
-  <I, B, E, R>(context: Policies.Context, f: (item: I, index: number) => Effect.Effect<B, E, R>) =>
-  (item: I, index: number) =>
-    inSpan(context, String(index), f(item, index))
+/** Items of a list get their spans from the engine. */
+const spanned = <I, B, E, R, E2, R2>(
+  context: Policies.Context,
+  items: Iterable<I> | Stream.Stream<I, E2, R2>,
+  f: (item: I, index: number) => Effect.Effect<B, E, R>
+) => (Items.isStream(items) ? (item: I, index: number) => inSpan(context, String(index), f(item, index)) : f)
 
 const inSpan = <A, E, R>({ recorder }: Policies.Context, source: string, effect: Effect.Effect<A, E, R>) =>
   Effect.withSpan(effect, `source ${labelOf(recorder.policy, source)}`, {

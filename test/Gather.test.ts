@@ -20,6 +20,20 @@ describe("Gather.failFast", () => {
       const answer = yield* Gather.failFast(sources)
 
       assert.deepStrictEqual(Object.entries(answer), [["__proto__", 1]])
+      assert.strictEqual(Object.getPrototypeOf(answer), Object.prototype)
+    })
+  )
+
+  it.effect("answers in the shape of the sources, however many they are", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 200 }, (_, index) => `s${index}`)
+      const answer = yield* Gather.failFast(Object.fromEntries(names.map((name) => [name, Effect.succeed(name)])))
+
+      assert.deepStrictEqual(
+        Object.entries(answer),
+        names.map((name) => [name, name])
+      )
+      assert.strictEqual(Object.getPrototypeOf(answer), Object.prototype)
     })
   )
 

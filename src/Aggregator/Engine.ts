@@ -6,22 +6,22 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, FiberRef, FiberRefs, RuntimeFlags } from "effect"
+import { Clock, Context, Effect, FiberRef, FiberRefs } from "effect"
 import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
-import { after, askFiber, askPromise, type Observed, type Place } from "./Engine/Asking.ts"
+import { after, askFiber, askPromise, type Observed, Place } from "./Engine/Asking.ts"
 import { Signals } from "./Engine/Signals.ts"
 
 /**
- * Asks for each task; see `Policies.Asker`. Sources run in the context of the caller.
+ * Asks for each task; see `Policies.Asker`. Sources get what is observed of the aggregation with their context.
  *
  * @since 0.1.0
  * @category running
  */
 export const asker =
-  ({ owner, span, spans }: Observed): Asker =>
+  (observed: Observed): Asker =>
   <A, E, R, B, E2>(
     spec: Spec<A, E>,
     entries: ReadonlyArray<Entry<A, E>>,
@@ -35,16 +35,9 @@ export const asker =
       const ambient = Context.get(fiber.currentContext, Deadline.Current)
       const { concurrency, deadline, grace, left } = limits(spec, now, ambient)
       if (left === 0) return answer({ decidedBy: undefined, struck: true })
-      const place = {
-        fiber,
-        clock,
-        // The cast: whoever runs this effect has provided what the tasks require.
-        context: Context.add(fiber.currentContext as Context.Context<R>, Deadline.Current, deadline),
-        runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption),
-        owner,
-        span,
-        spans
-      }
+      // The cast: whoever runs this effect has provided what the tasks require.
+      const outside = fiber.currentContext as Context.Context<R>
+      const place = new Place(observed, outside, deadline, fiber, clock, runtimeFlags)
       const wait = grace === 0 ? undefined : waitForCleanup(spec.recorder, grace)
       const answered = (ended: Ended<A, E>) => {
         if (ended.struck) entries.forEach((entry) => entry.timedOut())
@@ -163,7 +156,7 @@ class Run<A, E, R> implements Listener {
   }
 
   private succeeded(refs: FiberRefs.FiberRefs): void {
-    if (differs(refs, this.place.fiber.getFiberRefs())) this.changed.push(refs)
+    if (differs(refs, this.place.fiberRefs)) this.changed.push(refs)
   }
 
   /** One has ended by itself; maybe in the instant in which it was to be cancelled. */

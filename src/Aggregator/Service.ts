@@ -3,18 +3,7 @@
  *
  * @since 0.1.0
  */
-import {
-  Context,
-  type Duration,
-  Effect,
-  type Exit,
-  FiberRef,
-  type Logger,
-  PubSub,
-  type Scope,
-  Stream,
-  Tracer
-} from "effect"
+import { Context, type Duration, Effect, type Exit, type Logger, PubSub, type Scope, Stream, Tracer } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
 import type * as Policies from "../Gather/Policies.ts"
@@ -54,7 +43,7 @@ export interface AggregatorOptions {
 export interface Service {
   /**
    * Runs a policy under the aggregator's options, with a receipt, a span, log lines and metrics. `body` gets what it takes
-   * to run one of `Gather/Policies`, or one of your own.
+   * to run one of `Gather/Policies`, or one of your own: that asks by `ask`, or asks `within` the aggregation.
    */
   readonly observe: <A, E, R>(
     name: string,
@@ -108,7 +97,8 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
             deadline: Math.min(deadline, limit)
           }
           ended = Metrics.watch(recorder)
-          return body({ where, recorder, options, ask: Engine.asker({ owner, span, spans }) })
+          const ask = Engine.asker({ owner, span, spans })
+          return body({ where, recorder, options, ask, within: providing(owner, span) })
         }
         const report = () => {
           ended()
@@ -120,12 +110,12 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
           Report.log(fiber, logger, receipt)
         }
-        const services = new Map(fiber.currentContext.unsafeMap).set(Cleanup.Owner.key, owner)
-        if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-        return inContext(Context.unsafeMake(services), run, (exit) => {
-          report()
-          if (span !== undefined) spans!.end(span, exit)
-        })
+        const reported = (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.sync(() => {
+            report()
+            if (span !== undefined) spans!.end(span, exit)
+          })
+        return Effect.onExit(Effect.suspend(run), reported)
       })
 
     const subscribe = Effect.gen(function* () {
@@ -138,30 +128,17 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
   })
 
 /**
- * Runs with these services and says how it ended; `Effect.mapInputContext` and `Effect.onExit` in one, for a third of their
- * 8 us of CPU.
+ * Gives services to effects. To set the context of a fiber that runs takes 35 us of CPU, since Effect compares the old one with
+ * the new one, service by service: what asks by itself gives them to its sources instead.
  */
-const inContext = <A, E, R>(
-  inside: Context.Context<never>,
-  run: () => Effect.Effect<A, E, R>,
-  ended: (exit: Exit.Exit<A, E>) => void
-): Effect.Effect<A, E, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiberRuntime((fiber) => {
-      const outside = fiber.currentContext
-      return Effect.flatMap(
-        Effect.exit(Effect.zipRight(FiberRef.set(FiberRef.currentContext, inside), restore(Effect.suspend(run)))),
-        (exit) =>
-          Effect.zipRight(
-            FiberRef.set(FiberRef.currentContext, outside),
-            Effect.suspend(() => {
-              ended(exit)
-              return exit
-            })
-          )
-      )
+const providing =
+  (owner: Cleanup.Registry, span: Tracer.Span | undefined) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.mapInputContext(effect, (context: Context.Context<R>) => {
+      const services = new Map(context.unsafeMap).set(Cleanup.Owner.key, owner)
+      if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+      return Context.unsafeMake(services)
     })
-  )
 
 /** Made when it is first asked for. */
 const once = <A>(make: () => A): (() => A) => {

@@ -154,13 +154,16 @@ const failFastPulled = <I, B, E, R, E2, R2>(
   options: ItemOptions<I> | undefined
 ): Effect.Effect<ReadonlyArray<B>, E | E2 | DeadlineExceeded, R | R2> =>
   Effect.gen(function* () {
-    const { recorder } = context
+    const { recorder, within = Policies.asItIs } = context
     const entries: Array<Entry<B, E>> = []
     const input = { required: true, ended: false }
     const decides = (entry: Entry<B, E>) => entry.tag !== "Succeeded"
     const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, decides }, (ask, concurrency) =>
       pulled(context, input, stream, f, options, entries, ask, concurrency)
-    ).pipe(Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null))))
+    ).pipe(
+      within,
+      Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null)))
+    )
     if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
     const pending = entries.filter((entry) => entry.tag !== "Succeeded")
     if (struck && (pending.length > 0 || !input.ended)) {
@@ -184,8 +187,11 @@ const collectPulled = <I, B, E, R, E2, R2>(
         Effect.sync(() => (broken = Option.some(error))).pipe(Effect.andThen(Effect.fail(Option.none())))
       )
     )
-    yield* run<B, E, R, never, R2>({ ...context, decides: () => false }, (ask, concurrency) =>
-      pulled(context, { required: false, ended: false }, input, f, options, entries, ask, concurrency)
+    const { within = Policies.asItIs } = context
+    yield* within(
+      run<B, E, R, never, R2>({ ...context, decides: () => false }, (ask, concurrency) =>
+        pulled(context, { required: false, ended: false }, input, f, options, entries, ask, concurrency)
+      )
     )
     collected(context.recorder, entries)
     const outcomes = new Map(entries.map((entry) => [entry.name, entry.result]))

@@ -57,7 +57,19 @@ export interface Context {
   readonly options: RunOptions | undefined
   /** How the tasks are asked; default: {@link reference}. */
   readonly ask?: Asker | undefined
+  /** Runs an effect as a part of the aggregation: below its span, its cleanup with the same owner. Default: as it is. */
+  readonly within?: Within | undefined
 }
+
+type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * What {@link Context} has for `within` by default.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const asItIs: Within = (effect) => effect
 
 /**
  * Asks for each task, at most `concurrency` at a time, until all have ended, the answer is decided, or the deadline strikes;
@@ -146,7 +158,7 @@ export const collected = (recorder: Recorder, entries: ReadonlyArray<Entry<unkno
  * @category policies
  */
 export const quorum = <A, E, R>(
-  { ask = reference, options, recorder, where }: Context,
+  { ask = reference, options, recorder, where, within = asItIs }: Context,
   tasks: ReadonlyArray<Task<A, E, R>>,
   k: number
 ): Effect.Effect<Winners<A>, Lost<E>, R> => {
@@ -180,7 +192,7 @@ export const quorum = <A, E, R>(
   if (tasks.length < k) return answer({ decidedBy: undefined })
   return ask({ where, recorder, options, decides }, entries, tasks, (ended) => {
     const died = entries.filter((entry) => entry.died)
-    return died.length === 0 ? answer(ended) : Effect.flatMap(logDefects(died), () => answer(ended))
+    return died.length === 0 ? answer(ended) : Effect.flatMap(within(logDefects(died)), () => answer(ended))
   })
 }
 

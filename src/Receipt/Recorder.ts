@@ -259,7 +259,12 @@ export const within = (fiber: Fiber.RuntimeFiber<unknown, unknown>, aggregation:
   return recorder
 }
 
-/** Whether this is the clock that Effect has by default. */
+/**
+ * Whether this is the clock that Effect has by default.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isLive = (clock: Clock.Clock): boolean => clock === live
 
 const live = Context.get(DefaultServices.liveServices, Clock.Clock)

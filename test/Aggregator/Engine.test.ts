@@ -6,6 +6,7 @@ import * as Cleanup from "../../src/Cleanup.ts"
 import * as Engine from "../../src/Aggregator/Engine.ts"
 import { DeadlineExceeded } from "../../src/Deadline.ts"
 import * as Policies from "../../src/Gather/Policies.ts"
+import * as Promising from "../../src/Gather/Promising.ts"
 import * as Outcome from "../../src/Outcome.ts"
 import type { Receipt } from "../../src/Receipt.ts"
 import { Asking } from "../../src/Receipt/Asking.ts"
@@ -188,6 +189,22 @@ describe("the engine, asking promises", () => {
         "at once",
         `Source "b" died: Error: in catch`
       ])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("raises what cannot be made of a value as a defect of the source", () =>
+    Effect.gen(function* () {
+      const source = Promising.mark(Effect.succeed(1), {
+        ask: () => Promise.resolve(1),
+        succeeded: () => {
+          throw new Error("not a page")
+        },
+        failed: Exit.fail,
+        lingers: false
+      })
+      const { a } = yield* Aggregator.collect("all", { a: source })
+
+      assert.deepStrictEqual(Outcome.message(a), Option.some(`Source "a" died: Error: not a page`))
     }).pipe(Effect.provide(layer))
   )
 

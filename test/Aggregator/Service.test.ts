@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, type Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, Tracer } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Metrics from "../../src/Aggregator/Metrics.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
@@ -117,6 +117,33 @@ describe("the spans of an aggregator", () => {
       const request = Option.getOrThrow(above.parent)
       assert(request._tag === "Span" && request.name === "request")
       for (const span of [a, b, above]) assert.strictEqual(span.status._tag, "Ended")
+    })
+  )
+
+  it.effect("are one for each item, of a list as of a stream", () =>
+    Effect.gen(function* () {
+      for (const items of [["p", "q"], Stream.make("p", "q")]) {
+        const spans: Array<Tracer.Span> = []
+        const all = Tracer.make({
+          ...keeping,
+          span: (...given) => {
+            const span = keeping.span(...given)
+            spans.push(span)
+            return span
+          }
+        })
+        yield* Aggregator.forEach("all", items, (item) => succeeds(item)).pipe(
+          Effect.provide(logging([])),
+          Effect.withTracer(all)
+        )
+
+        const above = spans.map(({ name, parent }) => [
+          name,
+          Option.map(parent, (span) => (span._tag === "Span" ? span.name : ""))
+        ])
+        const item = ["source item", Option.some("all forEach")]
+        assert.deepStrictEqual(above, [["all forEach", Option.none()], item, item])
+      }
     })
   )
 })

@@ -13,10 +13,11 @@ import {
   FiberId,
   type FiberRefs,
   Runtime,
-  type RuntimeFlags,
+  RuntimeFlags,
   Tracer
 } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
+import * as Deadline from "../../Deadline.ts"
 import type { Promised } from "../../Gather/Run.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import { type Entry, isLive } from "../../Receipt/Recorder.ts"
@@ -38,17 +39,50 @@ export interface Observed {
 }
 
 /**
- * Where sources run.
+ * Where sources run. What only fibers need is made when there is one: each is a copy of a map, which takes a microsecond.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Place<R> extends Observed {
-  /** The one that waits for the answer. */
-  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
-  readonly clock: Clock.Clock
-  readonly context: Context.Context<R>
-  readonly runtimeFlags: RuntimeFlags.RuntimeFlags
+export class Place<R> {
+  private services: ReadonlyMap<string, unknown> | undefined = undefined
+  private refs: FiberRefs.FiberRefs | undefined = undefined
+
+  constructor(
+    readonly observed: Observed,
+    private readonly outside: Context.Context<R>,
+    private readonly deadline: number,
+    /** The one that waits for the answer. */
+    readonly fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    readonly clock: Clock.Clock,
+    private readonly runtimeFlags: RuntimeFlags.RuntimeFlags
+  ) {}
+
+  /** The fiber refs of the one that waits. */
+  get fiberRefs(): FiberRefs.FiberRefs {
+    return (this.refs ??= this.fiber.getFiberRefs())
+  }
+
+  /** Runs an effect in a fiber of its own, with some services more. */
+  fork<A, E>(
+    effect: Effect.Effect<A, E, R>,
+    ...more: ReadonlyArray<readonly [key: string, service: unknown]>
+  ): Fiber.RuntimeFiber<A, E> {
+    const services = new Map(this.shared)
+    for (const [key, service] of more) services.set(key, service)
+    const { fiberRefs } = this
+    const runtimeFlags = RuntimeFlags.enable(this.runtimeFlags, RuntimeFlags.Interruption)
+    return Runtime.runFork(Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs, runtimeFlags }), effect)
+  }
+
+  private get shared(): ReadonlyMap<string, unknown> {
+    if (this.services !== undefined) return this.services
+    const { owner, span } = this.observed
+    const services = new Map(this.outside.unsafeMap)
+    services.set(Deadline.Current.key, this.deadline).set(Cleanup.Owner.key, owner)
+    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+    return (this.services = services)
+  }
 }
 
 /**
@@ -63,17 +97,12 @@ export const askFiber = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   succeeded: (refs: FiberRefs.FiberRefs) => void
 ): void => {
-  const { context, fiber, owner, runtimeFlags, spans } = place
-  const span = spans && startSpan(place, spans, entry)
-  const services = new Map(context.unsafeMap).set(Asking.key, entry)
-  if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-  const runtime = Runtime.make<R>({
-    context: Context.unsafeMake(services),
-    fiberRefs: fiber.getFiberRefs(),
-    runtimeFlags
-  })
+  const { owner, spans } = place.observed
+  const span = spans && startSpan(place.observed, spans, entry)
   entry.begin()
-  const source = Runtime.runFork(runtime, effect)
+  const asking = [Asking.key, entry] as const
+  const source =
+    span === undefined ? place.fork(effect, asking) : place.fork(effect, asking, [Tracer.ParentSpan.key, span])
   source.addObserver((exit) => {
     if (span !== undefined) spans!.end(span, exit)
     if (exit._tag === "Success") succeeded(source.getFiberRefs())
@@ -95,9 +124,9 @@ export const askPromise = <A, E>(
   signals: Signals,
   required: boolean
 ): void => {
-  const { spans } = place
+  const { spans } = place.observed
   // Nothing runs inside it that could look at its span.
-  const span = spans?.kept === true ? startSpan(place, spans, entry) : undefined
+  const span = spans?.kept === true ? startSpan(place.observed, spans, entry) : undefined
   const deaf = promised.ask.length === 0
   const own = deaf || signals.shares(required) ? undefined : new AbortController()
   // The cast: a function without a parameter does not look at its signal.
@@ -151,7 +180,7 @@ const canceller =
   ) =>
   (): void => {
     entry.cancelled()
-    if (span !== undefined) place.spans!.end(span, Exit.interrupt(FiberId.none))
+    if (span !== undefined) place.observed.spans!.end(span, Exit.interrupt(FiberId.none))
     if (own !== undefined) signals.abort(own)
     if (lingers) linger(place, entry, asked)
     else entry.cleaned()
@@ -172,9 +201,9 @@ const linger = (place: Place<never>, entry: Entry<unknown, unknown>, asked: Prom
     const done = () => resume(Effect.void)
     asked.then(done, done)
   })
-  const waiting = fork(place, Effect.uninterruptible(settled))
+  const waiting = place.fork(Effect.uninterruptible(settled))
   waiting.addObserver(() => entry.cleaned())
-  place.owner.adopt(entry, waiting)
+  place.observed.owner.adopt(entry, waiting)
 }
 
 /** The longest timer of Node, which makes a longer one a millisecond; Effect's clock takes it for none. */
@@ -191,15 +220,12 @@ export const after = (place: Place<never>, millis: number, strikes: () => void):
     const timer = millis > longest ? undefined : setTimeout(strikes, millis)
     return () => clearTimeout(timer)
   }
-  const sleeper = fork(place, place.clock.sleep(Duration.millis(millis)))
+  const sleeper = place.fork(place.clock.sleep(Duration.millis(millis)))
   sleeper.addObserver((exit) => {
     if (exit._tag === "Success") strikes()
   })
   return () => sleeper.unsafeInterruptAsFork(FiberId.none)
 }
-
-const fork = <A>({ context, fiber, runtimeFlags }: Place<never>, effect: Effect.Effect<A>) =>
-  Runtime.runFork(Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags }), effect)
 
 const startSpan = (
   { span }: Observed,
