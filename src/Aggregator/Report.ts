@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { Cause, Clock, Context, type Fiber, FiberRef, HashMap, Logger, LogLevel } from "effect"
-import type { Ending, Receipt, SourceReceipt } from "../Receipt.ts"
+import type { Ending, FirstCause, SourceReceipt } from "../Receipt.ts"
+import type { Recorder, Summary } from "../Receipt/Recorder.ts"
 
 const levels = {
   succeeded: LogLevel.Info,
@@ -26,19 +27,24 @@ const levels = {
 export const log = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   own: Logger.Logger<unknown, unknown> | undefined,
-  receipt: () => Receipt
+  recorder: Recorder,
+  summary: () => Summary
 ): void => {
   const least = fiber.getFiberRef(FiberRef.currentMinimumLogLevel)
   const loggers = own === undefined ? Array.from(fiber.getFiberRef(FiberRef.currentLoggers)) : [own]
   // An error is the gravest line that there can be.
   if (loggers.length === 0 || own === Logger.none || LogLevel.greaterThan(least, LogLevel.Error)) return
-  const { sources, ...whole } = receipt()
+  const whole = summary()
   const write = lines(fiber, loggers, least)
-  for (const source of sources) {
-    const level = isWrong(source) ? LogLevel.Warning : LogLevel.Debug
+  const all = LogLevel.lessThanEqual(least, LogLevel.Debug)
+  for (const entry of recorder.entries) {
+    const wrong = entry.tag === "Failed" || entry.tag === "TimedOut"
+    if (!wrong && !all) continue
+    const source = entry.receipt()
+    const level = wrong ? LogLevel.Warning : LogLevel.Debug
     write(level, `${source.name} ${source.outcome}`, () => ofSource(whole, source))
   }
-  write(levels[whole.outcome], `${whole.aggregation} ${whole.outcome}`, () => attributes({ ...whole, sources }))
+  write(levels[whole.outcome], `${whole.aggregation} ${whole.outcome}`, () => attributes(whole, recorder))
 }
 
 /** Gives lines to loggers, as Effect does. */
@@ -53,7 +59,8 @@ const lines = (
   const date = new Date(Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis())
   return (logLevel: LogLevel.LogLevel, text: string, details: () => Record<string, unknown>) => {
     if (LogLevel.greaterThan(least, logLevel)) return
-    const all = HashMap.union(annotations, HashMap.fromIterable(Object.entries(details())))
+    const own = HashMap.fromIterable(Object.entries(details()))
+    const all = HashMap.isEmpty(annotations) ? own : HashMap.union(annotations, own)
     for (const logger of loggers)
       logger.log({
         fiberId: fiber.id(),
@@ -68,12 +75,7 @@ const lines = (
   }
 }
 
-const isWrong = ({ outcome }: SourceReceipt) => outcome === "failed" || outcome === "timed-out"
-
-const ofSource = (
-  { aggregation, traceId }: Pick<Receipt, "aggregation" | "traceId">,
-  source: SourceReceipt
-): Record<string, unknown> =>
+const ofSource = ({ aggregation, traceId }: Summary, source: SourceReceipt): Record<string, unknown> =>
   present({
     aggregation,
     source: source.name,
@@ -91,30 +93,32 @@ const ofSource = (
  * @since 0.1.0
  * @category getters
  */
-export const attributes = (receipt: Receipt): Record<string, unknown> =>
+export const attributes = (summary: Summary, { entries }: Recorder): Record<string, unknown> =>
   present({
-    aggregation: receipt.aggregation,
-    policy: receipt.policy,
-    outcome: receipt.outcome,
-    duration: receipt.elapsed,
-    deadline: receipt.deadline,
-    remaining: receipt.remaining,
-    sources: receipt.sources.length,
-    firstCause: receipt.firstCause && describeCause(receipt.firstCause),
-    victims: receipt.victims.length === 0 ? null : receipt.victims.slice(0, 20).join(", "),
-    receipt: receipt.id,
-    traceId: receipt.traceId
+    aggregation: summary.aggregation,
+    policy: summary.policy,
+    outcome: summary.outcome,
+    duration: summary.elapsed,
+    deadline: summary.deadline,
+    remaining: summary.remaining,
+    sources: entries.length,
+    firstCause: summary.firstCause && describeCause(summary.firstCause),
+    victims: summary.victims.length === 0 ? null : summary.victims.slice(0, 20).join(", "),
+    receipt: summary.id,
+    traceId: summary.traceId
   })
 
 /** In microseconds at the finest: the difference of two rounded instants is not always round. */
 const duration = ({ end, start }: SourceReceipt) =>
   start === null || end === null ? null : Math.round((end - start) * 1_000) / 1_000
 
-const describeCause = ({ kind, message, source }: NonNullable<Receipt["firstCause"]>) =>
+const describeCause = ({ kind, message, source }: FirstCause) =>
   source === null ? `${kind}: ${message}` : `${kind} of ${source}: ${message}`
 
-const present = (all: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
+const present = (all: Record<string, unknown>): Record<string, unknown> => {
+  for (const name in all) if (all[name] === null) delete all[name]
+  return all
+}
 
 const perItem = new Set(["forEach", "collectEach"])
 

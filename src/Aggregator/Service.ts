@@ -104,11 +104,12 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           ended()
           // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
           if (recorder.ending === undefined) return
-          const receipt = once(() => recorder.receipt())
+          const summary = once(() => recorder.summary())
           if (span !== undefined && spans!.kept)
-            for (const [key, value] of Object.entries(Report.attributes(receipt()))) span.attribute(key, value)
+            for (const [key, value] of Object.entries(Report.attributes(summary(), recorder)))
+              span.attribute(key, value)
           recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
-          Report.log(fiber, logger, receipt)
+          Report.log(fiber, logger, recorder, summary)
         }
         const reported = (exit: Exit.Exit<unknown, unknown>) =>
           Effect.sync(() => {

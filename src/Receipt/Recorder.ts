@@ -27,6 +27,14 @@ export interface Listener {
 }
 
 /**
+ * A receipt without what it says of each source.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Summary = Omit<Receipt, "criticalPath" | "sources">
+
+/**
  * The entries of one aggregation and what became of it.
  *
  * @since 0.1.0
@@ -142,11 +150,20 @@ export class Recorder {
 
   /** What is known now; it is final once the answer has left and `settled` is not `null`. */
   receipt(): Receipt {
-    const { cause, elapsed, ending, last } = this.finish ?? {
+    const last = this.finish?.last ?? null
+    return {
+      ...this.summary(),
+      criticalPath: last === null ? [] : criticalPath(this.entries, last, this.bounded).map((entry) => entry.name),
+      sources: this.entries.map((entry) => entry.receipt())
+    }
+  }
+
+  /** The receipt without what it says of each source. */
+  summary(): Summary {
+    const { cause, elapsed, ending } = this.finish ?? {
       ending: "cancelled",
       elapsed: this.now(),
-      cause: null,
-      last: null
+      cause: null
     }
     const failed = ending !== "succeeded" && ending !== "partial"
     const bounded = Number.isFinite(this.deadline)
@@ -163,9 +180,7 @@ export class Recorder {
       remaining: bounded ? rounded(Math.max(0, this.deadline - elapsed)) : null,
       traceId: this.traceId,
       firstCause: cause,
-      victims: failed ? this.entries.filter(isVictim).map((entry) => entry.name) : [],
-      criticalPath: last === null ? [] : criticalPath(this.entries, last, this.bounded).map((entry) => entry.name),
-      sources: this.entries.map((entry) => entry.receipt())
+      victims: failed ? this.entries.filter(isVictim).map((entry) => entry.name) : []
     }
   }
 

@@ -234,6 +234,21 @@ describe("the engine, asking promises", () => {
 })
 
 describe("the engine", () => {
+  it.effect("raises what the fallback of a task throws as a defect of the answer", () =>
+    Effect.gen(function* () {
+      const { observe } = yield* Aggregator
+      const fallback = () => {
+        throw new Error("no fallback")
+      }
+      const tasks = [{ name: "a", effect: Effect.fail("no"), fallback }]
+      const exit = yield* Effect.exit(
+        observe("own", "failFast", undefined, (context) => Policies.failFast(context, tasks))
+      )
+
+      assert.deepStrictEqual(exit, Exit.die(new Error("no fallback")))
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("asks all sources before the first that ends at once counts", () =>
     Effect.gen(function* () {
       const orders = Testkit.hangs()
