@@ -3,7 +3,22 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Effect, Exit, Fiber, FiberRef, HashSet, Layer, type Logger, Schema, Scope } from "effect"
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  FiberRef,
+  FiberRefs,
+  HashSet,
+  Layer,
+  type Logger,
+  Runtime,
+  Schema,
+  Scope
+} from "effect"
 import { Aggregator, type AggregatorOptions } from "../Aggregator.ts"
 import { InputFailed } from "../Gather.ts"
 import type { Receipt } from "../Receipt.ts"
@@ -119,9 +134,10 @@ export class Calls {
       if (onReceipt !== undefined) tell(onReceipt, receipt)
       this.readers.forEach((reader) => reader.offer(receipt))
     }
-    return Effect.runFork(
-      Effect.suspend(body).pipe(Effect.provideService(Aggregator, watched(this.aggregator, publish)), silently)
-    )
+    // Not by `Effect.provideService`, which compares contexts: a fiber that begins with its services costs 20 us less.
+    const context = Context.make(Aggregator, watched(this.aggregator, publish))
+    const { runtimeFlags } = Runtime.defaultRuntime
+    return Runtime.runFork(Runtime.make({ context, fiberRefs: silent, runtimeFlags }), Effect.suspend(body))
   }
 
   /** Every receipt from now on, each once its last cleanup has ended; it ends when the aggregator is closed. */
@@ -148,7 +164,15 @@ export class Calls {
   }
 }
 
-const silently = Effect.locally(FiberRef.currentLoggers, HashSet.empty<Logger.Logger<unknown, unknown>>())
+const noLoggers = HashSet.empty<Logger.Logger<unknown, unknown>>()
+
+const silently = Effect.locally(FiberRef.currentLoggers, noLoggers)
+
+const silent = FiberRefs.updateAs(Runtime.defaultRuntime.fiberRefs, {
+  fiberId: FiberId.none,
+  fiberRef: FiberRef.currentLoggers,
+  value: noLoggers
+})
 
 /** An aggregator that says what happened in every aggregation, once its last cleanup has ended. */
 const watched = (

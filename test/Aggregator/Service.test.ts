@@ -122,28 +122,31 @@ describe("the spans of an aggregator", () => {
 
   it.effect("are one for each item, of a list as of a stream", () =>
     Effect.gen(function* () {
-      for (const items of [["p", "q"], Stream.make("p", "q")]) {
-        const spans: Array<Tracer.Span> = []
-        const all = Tracer.make({
-          ...keeping,
-          span: (...given) => {
-            const span = keeping.span(...given)
-            spans.push(span)
-            return span
-          }
-        })
-        yield* Aggregator.forEach("all", items, (item) => succeeds(item)).pipe(
-          Effect.provide(logging([])),
-          Effect.withTracer(all)
-        )
+      const ask = (item: string) => succeeds(item)
+      for (const items of [["p", "q"], Stream.make("p", "q")])
+        for (const program of [
+          Effect.asVoid(Effect.orDie(Aggregator.forEach("all", items, ask))),
+          Effect.asVoid(Aggregator.collectEach("all", items, ask))
+        ]) {
+          const spans: Array<Tracer.Span> = []
+          const all = Tracer.make({
+            ...keeping,
+            span: (...given) => {
+              const span = keeping.span(...given)
+              spans.push(span)
+              return span
+            }
+          })
+          yield* program.pipe(Effect.provide(logging([])), Effect.withTracer(all))
 
-        const above = spans.map(({ name, parent }) => [
-          name,
-          Option.map(parent, (span) => (span._tag === "Span" ? span.name : ""))
-        ])
-        const item = ["source item", Option.some("all forEach")]
-        assert.deepStrictEqual(above, [["all forEach", Option.none()], item, item])
-      }
+          const whole = spans[0]
+          const parents = spans.map(({ parent }) => Option.getOrUndefined(parent))
+          assert.deepStrictEqual(
+            spans.slice(1).map(({ name }) => name),
+            ["source item", "source item"]
+          )
+          assert.deepStrictEqual(parents, [undefined, whole, whole])
+        }
     })
   )
 })
