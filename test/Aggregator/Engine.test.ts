@@ -234,6 +234,23 @@ describe("the engine, asking promises", () => {
 })
 
 describe("the engine", () => {
+  it.effect("keeps no fiber of a source that has ended, however long the others take", () =>
+    Effect.gen(function* () {
+      const { observe } = yield* Aggregator
+      const sources = { ended: Effect.succeed(1), slow: Effect.never }
+      const tasks = Object.entries(sources).map(([name, effect]) => ({ name, effect }))
+      let kept: ReadonlyArray<boolean> = []
+      const asking = observe("own", "failFast", undefined, (context) =>
+        Effect.onInterrupt(Policies.failFast(context, tasks), () =>
+          Effect.sync(() => (kept = context.recorder.entries.map(({ cancel }) => cancel !== undefined)))
+        )
+      )
+      yield* Testkit.timed(Effect.timeoutOption(asking, 100))
+
+      assert.deepStrictEqual(kept, [false, true])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("raises what the fallback of a task throws as a defect of the answer", () =>
     Effect.gen(function* () {
       const { observe } = yield* Aggregator

@@ -1,5 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, HashMap, Logger, LogLevel, Metric, Option, Stream, Tracer } from "effect"
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  FiberRef,
+  FiberRefs,
+  HashMap,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  Stream,
+  Tracer
+} from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Metrics from "../../src/Aggregator/Metrics.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
@@ -117,6 +132,26 @@ describe("the spans of an aggregator", () => {
       const request = Option.getOrThrow(above.parent)
       assert(request._tag === "Span" && request.name === "request")
       for (const span of [a, b, above]) assert.strictEqual(span.status._tag, "Ended")
+    })
+  )
+
+  it.effect("are what a defect is logged under when a quorum has done without its source", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const logger = Logger.make(({ context, message }) => {
+        const services = FiberRefs.getOrDefault(context, FiberRef.currentContext)
+        const span = Context.getOption(services, Tracer.ParentSpan)
+        if (String(message).endsWith("died"))
+          seen.push(Option.map(span, (one) => (one._tag === "Span" ? one.name : "")))
+      })
+      yield* Aggregator.first("any", { a: Effect.die("bug"), b: succeeds(1, { after: 1 }) }).pipe(
+        Testkit.timed,
+        Effect.provide(Aggregator.layer()),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Effect.withTracer(keeping)
+      )
+
+      assert.deepStrictEqual(seen, [Option.some("any first")])
     })
   )
 
