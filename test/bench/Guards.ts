@@ -8,16 +8,16 @@ import pLimit from "p-limit"
 import pRetry from "p-retry"
 import { RateLimiterMemory } from "rate-limiter-flexible"
 import * as Resilience from "../../src/Resilience.ts"
-import { measure, median, type Part, promise, shown, type Variant } from "./Rounds.ts"
+import { median } from "./Median.ts"
+import type { Cell, Part } from "./Part.ts"
+import { here, measure, promise, type Variant } from "./Rounds.ts"
 
 const call = () => Promise.resolve(1)
 const asked = Effect.promise(call)
 const runtime = ManagedRuntime.make(Layer.empty)
 
-const effect = (name: string, once: Effect.Effect<unknown, unknown>): Variant => ({
-  name,
-  run: (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1))
-})
+const effect = (name: string, once: Effect.Effect<unknown, unknown>): Variant =>
+  here(name, (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1)))
 
 const key = { public: true, call: ["bench"] } as const
 
@@ -67,15 +67,16 @@ const rows = (): Readonly<Record<string, ReadonlyArray<Variant>>> => {
 }
 
 export const measureAll = async (rounds: number): Promise<Part> => {
-  const lines: Array<ReadonlyArray<string>> = []
+  const lines: Array<ReadonlyArray<Cell>> = []
   for (const [guard, variants] of Object.entries(rows())) {
     const measured = await measure(variants, { rounds, millis: 20 })
-    lines.push([guard, measured.map(({ name, rounds }) => `${name} ${shown(median(rounds))}`).join("   ")])
+    for (const { name, rounds } of measured) lines.push([`${guard}: ${name}`, median(rounds)])
   }
   return {
     title: "Guards: a call that succeeds at once",
-    head: ["us of CPU, median (95 %)", ""],
+    head: ["CPU for one call", "us, median (95 %)"],
     rows: lines,
-    targets: []
+    targets: [],
+    notes: []
   }
 }

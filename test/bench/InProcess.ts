@@ -1,74 +1,17 @@
 /** What it costs to ask sources that answer at once: all that is left is the asking. */
-import { Effect, Logger, ManagedRuntime } from "effect"
-import { Aggregator } from "../../src/Aggregator.ts"
-import * as Gather from "../../src/Gather.ts"
-import * as Plain from "../../src/Plain.ts"
-import * as Source from "../../src/Source.ts"
-import { keeping } from "../Tracing.ts"
-import * as Peers from "./Peers.ts"
-import {
-  atLeast,
-  atMost,
-  type Measured,
-  measure,
-  median,
-  type Part,
-  promise,
-  ratio,
-  shown,
-  type Target,
-  type Variant
-} from "./Rounds.ts"
+import * as Go from "./Go.ts"
+import { variants } from "./InProcess/Variants.ts"
+import { median, over } from "./Median.ts"
+import { atLeast, atMost, type Part, type Target } from "./Part.ts"
+import { type Measured, measure, ratio } from "./Rounds.ts"
 
 const sizes = [2, 10, 100, 1_000]
+const large = 100_000
 
-/** Every variant gets the same functions; each looks at its signal, as a source would. */
-const asks = (n: number): Peers.Asks =>
-  Object.fromEntries(
-    Array.from({ length: n }, (_, index) => [
-      `s${index}`,
-      (signal: AbortSignal) => (signal.aborted ? Promise.reject(signal.reason) : Promise.resolve(index))
-    ])
-  )
-
-const options = { deadline: "10 seconds" } as const
-const bare = ManagedRuntime.make(Aggregator.layer({ ...options, logger: Logger.none }))
-
-/** Writes its lines, to nobody. */
-let written = 0
-const counting = Logger.map(Logger.jsonLogger, (line) => void (written += line.length))
-const full = ManagedRuntime.make(Aggregator.layer({ ...options, logger: counting }))
-
-/** Runs within one fiber, as in a program of Effect. */
-const effect = (name: string, runtime: typeof bare, once: Effect.Effect<unknown, unknown, Aggregator>): Variant => ({
-  name,
-  run: (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1))
-})
-
-const variantsOf = (n: number): ReadonlyArray<Variant> => {
-  const all = asks(n)
-  const entries = Object.entries(all)
-  const promises = Object.fromEntries(entries.map(([name, ask]) => [name, Source.promise(ask)]))
-  const effects = Object.fromEntries(entries.map(([name, ask]) => [name, Effect.tryPromise(ask)]))
-  const gather = (sources: typeof effects) => Aggregator.gather("bench", sources)
-  const untraced = Effect.withTracerEnabled(false)
-  return [
-    promise("Promise.all", () => Peers.promiseAll(all)),
-    promise("hand-written, same features", () => Peers.handWritten(all)),
-    promise("p-map", () => Peers.viaPMap(all)),
-    promise("p-limit, 10", () => Peers.viaPLimit(all)),
-    promise("cockatiel timeout", () => Peers.viaCockatiel(all)),
-    effect("Effect.all + timeout", bare, Peers.effectAll(all)),
-    effect("muster, promises", bare, untraced(gather(promises))),
-    effect("muster, effects", bare, untraced(gather(effects))),
-    effect("muster, promises, instrumented", full, Effect.withTracer(gather(promises), keeping)),
-    effect("Gather (the reference)", bare, Gather.failFast(effects, options)),
-    promise("Plain", () => Plain.gather(all, { deadline: 10_000 }))
-  ]
-}
+const promises = "muster, promises"
 
 const goals: Readonly<Record<number, (measured: ReadonlyArray<Measured>) => ReadonlyArray<Target>>> = {
-  2: (measured) => [...versusHand(measured, 2, 0.9)],
+  2: (measured) => versusHand(measured, 2, 0.9),
   10: (measured) => [
     ...versusEffect(measured, 10, "promises", 15),
     ...versusEffect(measured, 10, "effects", 9),
@@ -80,7 +23,8 @@ const goals: Readonly<Record<number, (measured: ReadonlyArray<Measured>) => Read
     ...versusHand(measured, 100, 8),
     ...instrumented(measured, 100, 4)
   ],
-  1_000: (measured) => [...versusHand(measured, 1_000, 20)]
+  1_000: (measured) => [...versusHand(measured, 1_000, 20), ...versusGo(measured, 1_000)],
+  [large]: (measured) => versusGo(measured, large)
 }
 
 const versusEffect = (measured: ReadonlyArray<Measured>, n: number, kind: string, goal: number) =>
@@ -91,23 +35,45 @@ const versusEffect = (measured: ReadonlyArray<Measured>, n: number, kind: string
   )
 
 const versusHand = (measured: ReadonlyArray<Measured>, n: number, goal: number) =>
-  atLeast(`N=${n}: hand-written / muster`, goal, ratio(measured, "hand-written, same features", "muster, promises"))
+  atLeast(`N=${n}: hand-written / ${promises}`, goal, ratio(measured, "hand-written, same features", promises))
+
+const versusGo = (measured: ReadonlyArray<Measured>, n: number) =>
+  atLeast(`N=${n}: Go errgroup / ${promises}`, 1, ratio(measured, "Go errgroup", promises))
 
 const instrumented = (measured: ReadonlyArray<Measured>, n: number, goal: number) =>
-  atMost(`N=${n}: instrumented / bare`, goal, ratio(measured, "muster, promises, instrumented", "muster, promises"))
+  atMost(`N=${n}: spans and log / bare`, goal, "x", ratio(measured, `${promises}, spans and log`, promises))
 
 export const measureAll = async (rounds: number): Promise<Part> => {
+  const go = Go.start()
   const columns: Array<ReadonlyArray<Measured>> = []
   const targets: Array<Target> = []
-  for (const n of sizes) {
-    const measured = await measure(variantsOf(n), { rounds, millis: 25 })
+  for (const n of [...sizes, large]) {
+    const isLarge = n === large
+    const measured = await measure(variants(n, go, isLarge), {
+      rounds: isLarge ? Math.min(rounds, 6) : rounds,
+      millis: 25
+    })
     columns.push(measured)
     targets.push(...(goals[n]?.(measured) ?? []))
   }
-  const rows = columns[0]!.map(({ name }, index) => [
+  go?.stop()
+  const rows = columns[0]!.map(({ name }) => [
     name,
-    ...columns.map((measured) => shown(median(measured[index]!.rounds)))
+    ...columns.map((measured, at) => {
+      const found = measured.find((one) => one.name === name)
+      if (found === undefined) return "not run"
+      return over(median(found.rounds), at < sizes.length ? 1 : 1_000)
+    })
   ])
-  const head = ["us of CPU for one aggregation, median (95 %)", ...sizes.map((n) => `N=${n}`)]
-  return { title: "In process: sources that answer at once", head, rows, targets }
+  return {
+    title: "In process: N sources that answer at once",
+    head: ["CPU for one aggregation, median (95 %)", ...sizes.map((n) => `N=${n}, us`), `N=${large}, ms`],
+    rows,
+    targets,
+    notes: [
+      "spans: a tracer that keeps them; log: a line of JSON for each aggregation; metrics are always on",
+      `not run: what takes minutes with ${large} sources, most of it because one signal is looked through for each`,
+      Go.note("GOMAXPROCS=2, errgroup with a deadline and the answers in a map")
+    ]
+  }
 }

@@ -4,15 +4,21 @@ import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Source from "../../src/Source.ts"
-import { median, type Part, shown, type Target } from "./Rounds.ts"
+import { keeping } from "../Tracing.ts"
+import * as Go from "./Go.ts"
+import { median } from "./Median.ts"
+import { atMost, type Cell, type Part, type Target } from "./Part.ts"
+import * as Peers from "./Peers.ts"
 
 const n = 100_000
 /** What must not be collected. */
 const kept: Array<unknown> = []
 const pending = new Promise<number>(() => {})
-const never = () => pending
 
-const held = async (start: () => void): Promise<number> => {
+/** The same source each time: its own size is not what is measured. */
+const ask: Peers.Ask = (signal) => (signal.aborted ? Promise.reject(signal.reason) : pending)
+
+const held = async ({ n, start }: { readonly n: number; readonly start: () => void }): Promise<number> => {
   const heap = () => {
     globalThis.gc!()
     return process.memoryUsage().heapUsed
@@ -23,58 +29,82 @@ const held = async (start: () => void): Promise<number> => {
   return (heap() - before) / n
 }
 
-const muster = (make: typeof Source.promise) => {
-  const runtime = ManagedRuntime.make(Aggregator.layer({ logger: Logger.none }))
-  // The same source each time: its own size is not ours.
-  const source = make((signal) => (signal.aborted ? Promise.reject(signal.reason) : never()))
-  const program = Effect.withTracerEnabled(Aggregator.gather("bench", new Array<typeof source>(n).fill(source)), false)
-  const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
-  return () => void fibers.push(runtime.runFork(program))
+/** The names are made before: they are part of the question. */
+const peer = (gather: (asks: Peers.Asks) => Promise<unknown>, count = n) => {
+  const asks = Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, ask]))
+  return { n: count, start: () => void kept.push(gather(asks)) }
 }
 
-const variants: Readonly<Record<string, { readonly goal?: number; readonly start: () => () => void }>> = {
-  "Promise.all": {
-    start: () => () => {
-      const controller = new AbortController()
-      const ask = (signal: AbortSignal) => (signal.aborted ? Promise.reject(signal.reason) : never())
-      kept.push(Promise.all(Array.from({ length: n }, () => ask(controller.signal))))
-    }
-  },
-  "muster, promises": { goal: 500, start: () => muster(Source.promise) },
-  "muster, effects": { goal: 2_300, start: () => muster(Effect.tryPromise) },
-  "Effect.all": {
-    start: () => {
-      const source = Effect.tryPromise((signal) => (signal.aborted ? Promise.reject(signal.reason) : never()))
-      return () =>
-        void Effect.runFork(Effect.all(new Array<typeof source>(n).fill(source), { concurrency: "unbounded" }))
-    }
-  }
+const running = (program: Effect.Effect<unknown, unknown, Aggregator>, logger: Logger.Logger<unknown, unknown>) => {
+  const runtime = ManagedRuntime.make(Aggregator.layer({ logger }))
+  const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+  return { n, start: () => void fibers.push(runtime.runFork(program)) }
 }
+
+const muster = (make: typeof Source.promise) => {
+  const source = make(ask)
+  return Aggregator.gather("bench", new Array<typeof source>(n).fill(source))
+}
+
+const bare = (make: typeof Source.promise) => running(Effect.withTracerEnabled(muster(make), false), Logger.none)
+const instrumented = (make: typeof Source.promise) =>
+  running(Effect.withTracer(muster(make), keeping), Logger.jsonLogger)
+
+interface Variant {
+  readonly name: string
+  readonly goal?: number
+  readonly start: () => { readonly n: number; readonly start: () => void }
+}
+
+/** To begin so many takes the hand-written one minutes; what it takes for each is the same with fewer. */
+const fewer = 10_000
+
+const variants: ReadonlyArray<Variant> = [
+  { name: "Promise.all", start: () => peer(Peers.promiseAll) },
+  { name: "muster, promises", goal: 500, start: () => bare(Source.promise) },
+  { name: "muster, promises, spans and log", goal: 1_100, start: () => instrumented(Source.promise) },
+  { name: "muster, effects", goal: 2_300, start: () => bare(Effect.tryPromise) },
+  { name: "muster, effects, spans and log", start: () => instrumented(Effect.tryPromise) },
+  { name: "p-map", start: () => peer(Peers.viaPMap) },
+  { name: `hand-written, same features (${fewer} of them)`, start: () => peer(Peers.handWritten, fewer) },
+  { name: "Effect.all + timeout", start: () => peer((asks) => Effect.runPromise(Peers.effectAll(asks))) }
+]
 
 const file = fileURLToPath(import.meta.url)
 
+const inProcess = (name: string) =>
+  Number(execFileSync(process.execPath, ["--expose-gc", file, name], { encoding: "utf8" }))
+
+const inGo = async () => {
+  const go = Go.start()
+  if (go === undefined) return []
+  const bytes = Number(await go.ask(`memory ${n} 1`))
+  go.stop()
+  return [bytes]
+}
+
 export const measureAll = async (rounds: number): Promise<Part> => {
-  const rows: Array<ReadonlyArray<string>> = []
+  const rows: Array<ReadonlyArray<Cell>> = []
   const targets: Array<Target> = []
-  for (const [name, { goal }] of Object.entries(variants)) {
-    const bytes = median(
-      Array.from({ length: Math.min(rounds, 3) }, () =>
-        Number(execFileSync(process.execPath, ["--expose-gc", file, name], { encoding: "utf8" }))
-      )
-    )
-    rows.push([name, shown(bytes)])
-    if (goal !== undefined)
-      targets.push({
-        name: `${name}: heap for a source in flight`,
-        goal: `<= ${goal} B`,
-        value: `${shown(bytes)} B`,
-        pass: bytes.high <= goal
-      })
+  const often = Array.from({ length: Math.min(rounds, 3) })
+  for (const { goal, name } of variants) {
+    const bytes = median(often.map(() => inProcess(name)))
+    rows.push([name, bytes])
+    if (goal !== undefined) targets.push(...atMost(`${name}: heap for a source in flight`, goal, " B", bytes))
   }
-  return { title: `Memory: ${n} sources in flight`, head: ["bytes of live heap for each", "median"], rows, targets }
+  const go = (await Promise.all(often.map(inGo))).flat()
+  if (go.length > 0) rows.push(["Go errgroup", median(go)])
+  return {
+    title: `Memory: ${n} sources in flight`,
+    head: ["bytes of live heap for each source", "median (all)"],
+    rows,
+    targets,
+    notes: ["spans: of a tracer that keeps them, with their attributes", Go.note("with the stacks of its goroutines")]
+  }
 }
 
 if (process.argv[1] === file) {
-  console.log(await held(variants[process.argv[2]!]!.start()))
+  const { start } = variants.find(({ name }) => name === process.argv[2])!
+  console.log(await held(start()))
   process.exit(0)
 }

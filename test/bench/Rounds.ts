@@ -5,64 +5,40 @@
  * The figure is CPU time (user and system, with the threads of the garbage collector): it moves less than the clock on
  * the wall when the machine is busy with other things.
  */
-import { cpus, totalmem } from "node:os"
+import { type Median, median } from "./Median.ts"
 
-/** One way to do the work, so many times, one after the other. */
+/** One way to do the work; so many times, one after the other, and how many microseconds of CPU that took. */
 export interface Variant {
   readonly name: string
-  readonly run: (times: number) => Promise<unknown>
+  readonly cost: (times: number) => Promise<number>
 }
 
-/** A way that gives a promise. */
-export const promise = (name: string, once: () => PromiseLike<unknown>): Variant => ({
+const spent = () => {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
+/** A way that works in this process. */
+export const here = (name: string, run: (times: number) => Promise<unknown>): Variant => ({
   name,
-  run: async (times) => {
-    for (let n = 0; n < times; n++) await once()
+  cost: async (times) => {
+    globalThis.gc?.()
+    const before = spent()
+    await run(times)
+    return spent() - before
   }
 })
+
+/** A way that gives a promise. */
+export const promise = (name: string, once: () => PromiseLike<unknown>): Variant =>
+  here(name, async (times) => {
+    for (let n = 0; n < times; n++) await once()
+  })
 
 /** What was measured of one variant: microseconds of CPU for one run, a round each. */
 export interface Measured {
   readonly name: string
   readonly rounds: ReadonlyArray<number>
-}
-
-/** A median with the interval in which it lies with a confidence of 95 %. */
-export interface Median {
-  readonly median: number
-  readonly low: number
-  readonly high: number
-}
-
-export interface Target {
-  readonly name: string
-  readonly goal: string
-  readonly value: string
-  readonly pass: boolean
-}
-
-/** What one part of the bench has to say. */
-export interface Part {
-  readonly title: string
-  readonly head: ReadonlyArray<string>
-  readonly rows: ReadonlyArray<ReadonlyArray<string>>
-  readonly targets: ReadonlyArray<Target>
-}
-
-/** What it was measured on; the first line of every table. */
-export const machine = (): string => {
-  const all = cpus()
-  return `${all.length} x ${all[0]?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.versions.node}`
-}
-
-/** The median and its interval by order statistics, which assumes nothing of how the figures are spread. */
-export const median = (figures: ReadonlyArray<number>): Median => {
-  const sorted = [...figures].sort((a, b) => a - b)
-  const n = sorted.length
-  const spare = Math.ceil(0.98 * Math.sqrt(n))
-  const at = (index: number) => sorted[Math.min(n - 1, Math.max(0, index))]!
-  const middle = n % 2 === 1 ? at((n - 1) / 2) : (at(n / 2 - 1) + at(n / 2)) / 2
-  return { median: middle, low: at(Math.floor(n / 2) - spare), high: at(Math.ceil(n / 2) - 1 + spare) }
 }
 
 /** How many times as much the first costs as the second: the median of the ratios of each round. */
@@ -71,15 +47,10 @@ export const ratio = (measured: ReadonlyArray<Measured>, over: string, under: st
   return a === undefined || b === undefined ? undefined : median(a.map((figure, round) => figure / b[round]!))
 }
 
-const spent = () => {
-  const { system, user } = process.cpuUsage()
-  return system + user
-}
-
-const repeat = async ({ run }: Variant, times: number) => {
-  const before = spent()
-  await run(times)
-  return (spent() - before) / times
+/** All of them, beginning with another one each round, and every second round backwards. */
+export const inTurn = <A>(all: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
+  const order = all.map((_, index) => all[(index + round) % all.length]!)
+  return round % 2 === 0 ? order : order.reverse()
 }
 
 /** Runs each variant for about `millis` a round. */
@@ -91,47 +62,18 @@ export const measure = async (
   for (const variant of variants) {
     // Until it is warm; what the last runs took says how many make a round.
     let runs = 1
-    for (const until = performance.now() + 4 * millis; ;) {
-      const micros = await repeat(variant, runs)
+    for (const until = performance.now() + 8 * millis; ;) {
+      const micros = (await variant.cost(runs)) / runs
       if (performance.now() > until) break
       runs = Math.max(1, Math.min(2 * runs, Math.round((1_000 * millis) / micros)))
     }
     times.set(variant, runs)
   }
   const figures = new Map(variants.map((variant) => [variant, [] as Array<number>]))
-  for (let round = 0; round < rounds; round++) {
-    const order = variants.map((_, index) => variants[(index + round) % variants.length]!)
-    for (const variant of round % 2 === 0 ? order : order.reverse()) {
-      globalThis.gc?.()
-      figures.get(variant)!.push(await repeat(variant, times.get(variant)!))
+  for (let round = 0; round < rounds; round++)
+    for (const variant of inTurn(variants, round)) {
+      const runs = times.get(variant)!
+      figures.get(variant)!.push((await variant.cost(runs)) / runs)
     }
-  }
   return variants.map((variant) => ({ name: variant.name, rounds: figures.get(variant)! }))
-}
-
-/** Whether the ratio reaches the goal; the whole interval must. */
-export const atLeast = (name: string, goal: number, got: Median | undefined): ReadonlyArray<Target> =>
-  got === undefined ? [] : [{ name, goal: `>= ${goal}x`, value: `${shown(got)}x`, pass: got.low >= goal }]
-
-/** Whether the ratio stays below the goal; the whole interval must. */
-export const atMost = (name: string, goal: number, got: Median | undefined): ReadonlyArray<Target> =>
-  got === undefined ? [] : [{ name, goal: `<= ${goal}x`, value: `${shown(got)}x`, pass: got.high <= goal }]
-
-const digits = (figure: number) =>
-  figure >= 100 ? figure.toFixed(0) : figure >= 10 ? figure.toFixed(1) : figure.toFixed(2)
-
-export const shown = ({ high, low, median }: Median): string => `${digits(median)} (${digits(low)}-${digits(high)})`
-
-/** Lines of a table, the first column to the left and the others to the right. */
-export const table = (
-  head: ReadonlyArray<string>,
-  rows: ReadonlyArray<ReadonlyArray<string>>
-): ReadonlyArray<string> => {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)))
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join("  ")
-      .trimEnd()
-  )
 }

@@ -1,33 +1,48 @@
 /** How an engineer would ask upstreams with undici: a pool for each, a deadline, the rest aborted when one fails. */
-import { Pool } from "undici"
+import { type Dispatcher, Pool } from "undici"
 
-export class Failed extends Error {}
+type Read<A> = (body: Dispatcher.ResponseData["body"]) => Promise<A>
 
-export const asking = (origins: ReadonlyArray<string>) => {
-  const pools = origins.map((origin) => new Pool(origin, { connections: 128 }))
-  return async (id: string, gone: AbortSignal): Promise<Record<string, unknown>> => {
-    const controller = new AbortController()
-    const stop = () => controller.abort()
-    gone.addEventListener("abort", stop)
-    const timer = setTimeout(stop, 2_000)
+/** Whoever asks may abort, as when the client has gone. */
+const all = <A>(origins: ReadonlyArray<string>, read: Read<A>) => {
+  const pools = origins.map((origin) => new Pool(origin, { connections: 128, maxResponseSize: 10_000_000 }))
+  return async (id: string, asking: AbortController): Promise<ReadonlyArray<A>> => {
+    const { signal } = asking
+    const timer = setTimeout(() => asking.abort(), 2_000)
     try {
-      const values = await Promise.all(
+      return await Promise.all(
         pools.map(async (pool) => {
-          const { body, statusCode } = await pool.request({ path: `/${id}`, method: "GET", signal: controller.signal })
-          if (statusCode !== 200) {
-            await body.dump()
-            throw new Failed(`status ${statusCode}`)
-          }
-          return body.json()
+          const { body, statusCode } = await pool.request({ path: `/${id}`, method: "GET", signal })
+          if (statusCode === 200) return read(body)
+          await body.dump()
+          throw new Error(`status ${statusCode}`)
         })
       )
-      return Object.fromEntries(values.map((value, index) => [`s${index}`, value]))
     } catch (error) {
-      controller.abort()
+      asking.abort()
       throw error
     } finally {
       clearTimeout(timer)
-      gone.removeEventListener("abort", stop)
     }
   }
+}
+
+/** Gives the text of the answer. */
+export type Ask = (id: string, asking: AbortController) => Promise<string>
+
+/** The values of all, by name. */
+export const parsing = (origins: ReadonlyArray<string>) => {
+  const ask = all(origins, (body) => body.json())
+  return async (id: string, asking: AbortController): Promise<Record<string, unknown>> =>
+    Object.fromEntries((await ask(id, asking)).map((value, index) => [`s${index}`, value]))
+}
+
+/** What they sent, seen to be JSON and passed on as it is. */
+export const passing = (origins: ReadonlyArray<string>): Ask => {
+  const ask = all(origins, async (body) => {
+    const text = await body.text()
+    JSON.parse(text)
+    return text
+  })
+  return async (id, asking) => `{${(await ask(id, asking)).map((text, index) => `"s${index}":${text}`).join()}}`
 }

@@ -1,14 +1,18 @@
+/** Fastify; with `bytes` before the origins it passes on what they send. */
 import fastify from "fastify"
 import type { AddressInfo } from "node:net"
-import { asking } from "./Asking.ts"
+import { parsing, passing } from "./Asking.ts"
 
-const ask = asking(process.argv.slice(2))
+const [how, ...origins] = process.argv.slice(2)
+const ask = how === "bytes" ? passing(origins) : parsing(origins)
 const app = fastify()
 app.get<{ Params: { id: string } }>("/dashboard/:id", async (request, reply) => {
-  const gone = new AbortController()
-  reply.raw.once("close", () => reply.raw.writableEnded || gone.abort())
+  const asking = new AbortController()
+  reply.raw.once("close", () => reply.raw.writableEnded || asking.abort())
   try {
-    return await ask(request.params.id, gone.signal)
+    const answer = await ask(request.params.id, asking)
+    // What is text already it sends as it is.
+    return reply.type("application/json; charset=utf-8").send(answer)
   } catch {
     return reply.code(502).send()
   }

@@ -6,7 +6,7 @@ const failing = Number(process.argv[2] ?? 0)
 const body = JSON.stringify({
   id: "42",
   name: "Alice",
-  items: Array.from({ length: 12 }, (_, index) => ({
+  items: Array.from({ length: 18 }, (_, index) => ({
     id: `42-${index}`,
     title: `Item number ${index}`,
     price: 10.5 * index,

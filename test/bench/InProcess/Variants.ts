@@ -1,0 +1,68 @@
+/** The ways to ask N sources, all with the same functions; each looks at its signal, as a source would. */
+import { Effect, Logger, ManagedRuntime } from "effect"
+import { Aggregator } from "../../../src/Aggregator.ts"
+import * as Gather from "../../../src/Gather.ts"
+import * as Plain from "../../../src/Plain.ts"
+import * as Source from "../../../src/Source.ts"
+import { keeping } from "../../Tracing.ts"
+import type { Asked } from "../Go.ts"
+import * as Peers from "../Peers.ts"
+import { here, promise, type Variant } from "../Rounds.ts"
+
+const asks = (n: number): Peers.Asks =>
+  Object.fromEntries(
+    Array.from({ length: n }, (_, index) => [
+      `s${index}`,
+      (signal: AbortSignal) => (signal.aborted ? Promise.reject(signal.reason) : Promise.resolve(index))
+    ])
+  )
+
+const options = { deadline: "10 seconds" } as const
+const silent = ManagedRuntime.make(Aggregator.layer({ ...options, logger: Logger.none }))
+
+/** Writes its lines, to nobody. */
+let written = 0
+const counting = Logger.map(Logger.jsonLogger, (line) => void (written += line.length))
+const logging = ManagedRuntime.make(Aggregator.layer({ ...options, logger: counting }))
+
+/** Runs within one fiber, as in a program of Effect. */
+const effect = (name: string, runtime: typeof silent, once: Effect.Effect<unknown, unknown, Aggregator>): Variant =>
+  here(name, (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1)))
+
+const untraced = Effect.withTracerEnabled(false)
+const traced = Effect.withTracer(keeping)
+
+/** With `large`, only those that are done with 100,000 sources within seconds. */
+export const variants = (n: number, go: Asked | undefined, large: boolean): ReadonlyArray<Variant> => {
+  const all = asks(n)
+  const entries = Object.entries(all)
+  const promises = Object.fromEntries(entries.map(([name, ask]) => [name, Source.promise(ask)]))
+  const effects = Object.fromEntries(entries.map(([name, ask]) => [name, Effect.tryPromise(ask)]))
+  const ofPromises = Aggregator.gather("bench", promises)
+  const ofEffects = Aggregator.gather("bench", effects)
+  const inGo: ReadonlyArray<Variant> =
+    go === undefined
+      ? []
+      : [{ name: "Go errgroup", cost: async (times) => Number(await go.ask(`gather ${n} ${times}`)) }]
+  const both = [
+    promise("Promise.all", () => Peers.promiseAll(all)),
+    ...inGo,
+    effect("muster, promises", silent, untraced(ofPromises)),
+    effect("muster, effects", silent, untraced(ofEffects))
+  ]
+  if (large) return both
+  return [
+    ...both,
+    effect("muster, promises, spans", silent, traced(ofPromises)),
+    effect("muster, promises, log", logging, untraced(ofPromises)),
+    effect("muster, promises, spans and log", logging, traced(ofPromises)),
+    effect("muster, effects, spans and log", logging, traced(ofEffects)),
+    effect("Gather (the reference)", silent, Gather.failFast(effects, options)),
+    promise("Plain", () => Plain.gather(all, { deadline: 10_000 })),
+    promise("hand-written, same features", () => Peers.handWritten(all)),
+    promise("p-map", () => Peers.viaPMap(all)),
+    promise("p-limit, 10", () => Peers.viaPLimit(all)),
+    promise("cockatiel timeout", () => Peers.viaCockatiel(all)),
+    effect("Effect.all + timeout", silent, Peers.effectAll(all))
+  ]
+}
