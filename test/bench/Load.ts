@@ -15,10 +15,10 @@ export const check = async (name: string, server: Running, upstream: Running, up
   if (!isDeepStrictEqual(got, wanted)) throw new Error(`${name} answers ${JSON.stringify(got)}`)
 }
 
-/** Asks for two seconds until it is warm; how many requests it then answers in one. */
+/** Asks until it is warm, each as often; how many requests it then answers in a second. */
 export const warm = async (server: Running): Promise<number> => {
-  const { requests } = await autocannon({ url: url(server), connections, duration: 2 })
-  return Math.max(connections, Math.round(requests.total / 2))
+  await load(server, 1_000)
+  return Math.max(connections, Math.round((await load(server, 1_000)).perSecond))
 }
 
 /** What a round came to: microseconds of CPU for a request, requests in a second, milliseconds, MiB, a share. */

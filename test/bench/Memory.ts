@@ -18,7 +18,7 @@ const pending = new Promise<number>(() => {})
 /** The same source each time: its own size is not what is measured. */
 const ask: Peers.Ask = (signal) => (signal.aborted ? Promise.reject(signal.reason) : pending)
 
-const held = async ({ n, start }: { readonly n: number; readonly start: () => void }): Promise<number> => {
+const held = async (start: () => void): Promise<number> => {
   const heap = () => {
     globalThis.gc!()
     return process.memoryUsage().heapUsed
@@ -30,15 +30,15 @@ const held = async ({ n, start }: { readonly n: number; readonly start: () => vo
 }
 
 /** The names are made before: they are part of the question. */
-const peer = (gather: (asks: Peers.Asks) => Promise<unknown>, count = n) => {
-  const asks = Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, ask]))
-  return { n: count, start: () => void kept.push(gather(asks)) }
+const peer = (gather: (asks: Peers.Asks) => Promise<unknown>) => {
+  const asks = Object.fromEntries(Array.from({ length: n }, (_, index) => [`s${index}`, ask]))
+  return () => void kept.push(gather(asks))
 }
 
 const running = (program: Effect.Effect<unknown, unknown, Aggregator>, logger: Logger.Logger<unknown, unknown>) => {
   const runtime = ManagedRuntime.make(Aggregator.layer({ logger }))
   const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
-  return { n, start: () => void fibers.push(runtime.runFork(program)) }
+  return () => void fibers.push(runtime.runFork(program))
 }
 
 const muster = (make: typeof Source.promise) => {
@@ -53,11 +53,8 @@ const instrumented = (make: typeof Source.promise) =>
 interface Variant {
   readonly name: string
   readonly goal?: number
-  readonly start: () => { readonly n: number; readonly start: () => void }
+  readonly start: () => () => void
 }
-
-/** To begin so many takes the hand-written one minutes; what it takes for each is the same with fewer. */
-const fewer = 10_000
 
 const variants: ReadonlyArray<Variant> = [
   { name: "Promise.all", start: () => peer(Peers.promiseAll) },
@@ -66,7 +63,10 @@ const variants: ReadonlyArray<Variant> = [
   { name: "muster, effects", goal: 2_300, start: () => bare(Effect.tryPromise) },
   { name: "muster, effects, spans and log", start: () => instrumented(Effect.tryPromise) },
   { name: "p-map", start: () => peer(Peers.viaPMap) },
-  { name: `hand-written, same features (${fewer} of them)`, start: () => peer(Peers.handWritten, fewer) },
+  {
+    name: "hand-written, a set of controllers",
+    start: () => peer((asks) => Peers.handWritten(asks, Peers.setOfControllers()))
+  },
   { name: "Effect.all + timeout", start: () => peer((asks) => Effect.runPromise(Peers.effectAll(asks))) }
 ]
 
@@ -96,7 +96,7 @@ export const measureAll = async (rounds: number): Promise<Part> => {
   if (go.length > 0) rows.push(["Go errgroup", median(go)])
   return {
     title: `Memory: ${n} sources in flight`,
-    head: ["bytes of live heap for each source", "median (all)"],
+    head: ["bytes of live heap for each source", "median (lowest-highest)"],
     rows,
     targets,
     notes: ["spans: of a tracer that keeps them, with their attributes", Go.note("with the stacks of its goroutines")]

@@ -24,16 +24,46 @@ export const promiseAll = async (asks: Asks) => {
   }
 }
 
-/** The same with what an aggregation needs: names, a limit for each source, times, the first failure, cancellation. */
-export const handWritten = async (asks: Asks) => {
+/** How the end of one reaches the others. */
+interface Fate {
+  readonly share: (own: AbortController) => () => void
+  readonly abort: (reason: unknown) => void
+}
+
+/** As it is mostly written. A signal looks through its listeners for each that comes or goes: that is O(n²). */
+export const oneSignal = (): Fate => {
   const controller = new AbortController()
-  setMaxListeners(0, controller.signal)
+  const { signal } = controller
+  setMaxListeners(0, signal)
+  return {
+    share: (own) => {
+      const stop = () => own.abort(signal.reason)
+      signal.addEventListener("abort", stop, { once: true })
+      return () => signal.removeEventListener("abort", stop)
+    },
+    abort: (reason) => controller.abort(reason)
+  }
+}
+
+/** As one writes it who has been bitten by that. */
+export const setOfControllers = (): Fate => {
+  const all = new Set<AbortController>()
+  return {
+    share: (own) => {
+      all.add(own)
+      return () => void all.delete(own)
+    },
+    abort: (reason) => all.forEach((own) => own.abort(reason))
+  }
+}
+
+/** The same with what an aggregation needs: names, a limit for each source, times, the first failure, cancellation. */
+export const handWritten = async (asks: Asks, fate: Fate = oneSignal()) => {
   const started = performance.now()
   const times: Record<string, { start: number; end: number; outcome: string }> = {}
   const one = async (name: string, ask: Ask) => {
     const own = new AbortController()
-    const stop = () => own.abort(controller.signal.reason)
-    controller.signal.addEventListener("abort", stop, { once: true })
+    const leave = fate.share(own)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -52,14 +82,14 @@ export const handWritten = async (asks: Asks) => {
       throw new Error(`${name} failed`, { cause: error })
     } finally {
       clearTimeout(timer)
-      controller.signal.removeEventListener("abort", stop)
+      leave()
     }
   }
   try {
     const values = await Promise.all(Object.entries(asks).map(([name, ask]) => one(name, ask)))
     return { values: Object.fromEntries(values), times }
   } catch (error) {
-    controller.abort(error)
+    fate.abort(error)
     throw error
   }
 }

@@ -3,7 +3,8 @@
  * time, so that what disturbs the machine disturbs all of them.
  *
  * The figure is CPU time (user and system, with the threads of the garbage collector): it moves less than the clock on
- * the wall when the machine is busy with other things.
+ * the wall when the machine is busy with other things. The garbage is collected when it is due, and that counts: a
+ * collection that is forced throws compiled code away, and for a while all that follows costs up to ten times as much.
  */
 import { type Median, median } from "./Median.ts"
 
@@ -22,7 +23,6 @@ const spent = () => {
 export const here = (name: string, run: (times: number) => Promise<unknown>): Variant => ({
   name,
   cost: async (times) => {
-    globalThis.gc?.()
     const before = spent()
     await run(times)
     return spent() - before
@@ -56,7 +56,7 @@ export const inTurn = <A>(all: ReadonlyArray<A>, round: number): ReadonlyArray<A
 /** Runs each variant for about `millis` a round. */
 export const measure = async (
   variants: ReadonlyArray<Variant>,
-  { millis = 40, rounds = 20 }: { readonly rounds?: number; readonly millis?: number } = {}
+  { millis = 50, rounds = 20 }: { readonly rounds?: number; readonly millis?: number } = {}
 ): Promise<ReadonlyArray<Measured>> => {
   const times = new Map<Variant, number>()
   for (const variant of variants) {

@@ -70,7 +70,7 @@ export const names = {
 } as const
 
 export const notes: ReadonlyArray<string> = [
-  "CPU is that of the process that serves; those who ask and who are asked share the other core",
+  "CPU is that of the process that serves; who asks and who is asked are others, on the same machine",
   "bytes: passes on what the upstreams sent, seen to be JSON; the others parse it and make the answer of the values",
   "muster logs two lines for a request, the others none; its answer is made as it sees fit, or of parsed values (parsing)",
   Nginx.note,

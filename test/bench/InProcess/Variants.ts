@@ -48,7 +48,10 @@ export const variants = (n: number, go: Asked | undefined, large: boolean): Read
     promise("Promise.all", () => Peers.promiseAll(all)),
     ...inGo,
     effect("muster, promises", silent, untraced(ofPromises)),
-    effect("muster, effects", silent, untraced(ofEffects))
+    effect("muster, effects", silent, untraced(ofEffects)),
+    promise("p-map", () => Peers.viaPMap(all)),
+    promise("p-limit, 10", () => Peers.viaPLimit(all)),
+    promise("hand-written, a set of controllers", () => Peers.handWritten(all, Peers.setOfControllers()))
   ]
   if (large) return both
   return [
@@ -60,8 +63,6 @@ export const variants = (n: number, go: Asked | undefined, large: boolean): Read
     effect("Gather (the reference)", silent, Gather.failFast(effects, options)),
     promise("Plain", () => Plain.gather(all, { deadline: 10_000 })),
     promise("hand-written, same features", () => Peers.handWritten(all)),
-    promise("p-map", () => Peers.viaPMap(all)),
-    promise("p-limit, 10", () => Peers.viaPLimit(all)),
     promise("cockatiel timeout", () => Peers.viaCockatiel(all)),
     effect("Effect.all + timeout", silent, Peers.effectAll(all))
   ]

@@ -15,13 +15,17 @@ export interface Running {
 /** Starts a server over these upstreams; its files, if it has any, are in the folder. */
 export type Serve = (folder: string, origins: ReadonlyArray<string>) => Promise<Running>
 
+/** What ends with this process. */
+const left = new Set<() => void>()
+process.once("exit", () => left.forEach((kill) => kill()))
+
 const spawned = (program: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv) => {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
-  const kill = () => child.kill("SIGKILL")
-  process.once("exit", kill)
+  const kill = () => void child.kill("SIGKILL")
+  left.add(kill)
   const ended = once(child, "exit")
   const stop = async () => {
-    process.off("exit", kill)
+    left.delete(kill)
     kill()
     await ended
   }

@@ -71,7 +71,6 @@ func cost(n, times int) int64 {
 			return func(ctx context.Context) (int, error) { return i, ctx.Err() }
 		})
 	}
-	runtime.GC()
 	before := spent()
 	for ; times > 0; times-- {
 		if answer, err := gather(sources); err != nil || len(answer) != n {
@@ -102,7 +101,6 @@ func failFast(n int) (back, clean float64) {
 		}
 		return hanging
 	})
-	runtime.GC()
 	_, _ = gather(sources)
 	millis := func(t time.Time) float64 { return float64(t.Sub(failed).Microseconds()) / 1000 }
 	return millis(time.Now()), millis(told)
