@@ -28,9 +28,14 @@ export const atLeast = (name: string, goal: number, got: Median | undefined): Re
 export const atMost = (name: string, goal: number, unit: string, got: Median | undefined): ReadonlyArray<Target> =>
   got === undefined ? [] : [{ name, goal: `<= ${goal}${unit}`, value: `${shown(got)}${unit}`, pass: got.high <= goal }]
 
-/** The rows as objects, with the names of the columns. */
-export const records = ({ head, rows, title }: Part): ReadonlyArray<Readonly<Record<string, Cell>>> =>
-  rows.map((row) => ({ part: title, ...Object.fromEntries(row.map((cell, at) => [head[at]!, cell])) }))
+/** The rows as objects: of which part, what the figures are, whose they are, and the other columns by their names. */
+export const records = ({ head: [of, ...names], rows, title }: Part): ReadonlyArray<Readonly<Record<string, Cell>>> =>
+  rows.map(([name, ...cells]) => ({
+    part: title,
+    of: of!,
+    name: name!,
+    ...Object.fromEntries(cells.map((cell, at) => [names[at]!, cell]))
+  }))
 
 const text = (cell: Cell) => (typeof cell === "object" ? shown(cell) : String(cell))
 

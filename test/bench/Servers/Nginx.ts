@@ -13,7 +13,7 @@ const find = () => {
     const said = execFileSync("sh", ["-c", "nginx -V 2>&1"], { encoding: "utf8" })
     const folder = /--modules-path=(\S+)/.exec(said)?.[1] ?? ""
     const modules = ["ndk_http_module.so", "ngx_http_lua_module.so"].map((file) => join(folder, file))
-    return modules.every(existsSync) ? { version: /nginx\/[\d.]+/.exec(said)![0], modules } : undefined
+    return modules.every(existsSync) ? { version: /nginx\/([\d.]+)/.exec(said)![1]!, modules } : undefined
   } catch {
     return undefined
   }
