@@ -6,7 +6,7 @@
 import { MetricBoundaries, MetricKey, type MetricKeyType } from "effect"
 import { status } from "../Outcome.ts"
 import type { Entry, Recorder } from "../Receipt/Recorder.ts"
-import { type Keyed, keyed, tagged } from "../Resilience/Metrics/Tags.ts"
+import { type Keyed, keyed, type Tagged, tagged } from "../Resilience/Metrics/Tags.ts"
 import { labelOf } from "./Report.ts"
 
 /** From 1 ms to 65 s, each bound twice the one before it. */
@@ -96,51 +96,51 @@ interface Family {
 const mostNames = 1_000
 
 /** A family with some tags, which come in the same order each time; all that were made are kept, as Effect keeps states. */
-class Tagged {
-  private readonly more = new Map<string, Tagged>()
-  private readonly own: Family
+class Counted {
+  private readonly more = new Map<string, Counted>()
+  private readonly count: Tagged<MetricKeyType.MetricKeyType.Counter<number>>
+  private readonly duration: Tagged<MetricKeyType.MetricKeyType.Histogram>
+  private readonly flying: Tagged<MetricKeyType.MetricKeyType.Gauge<number>>
 
   constructor(
     private readonly family: Family,
     private readonly tags: Readonly<Record<string, string>> = {}
   ) {
-    this.own = {
-      count: tagged(family.count, tags),
-      duration: tagged(family.duration, tags),
-      inFlight: tagged(family.inFlight, tags)
-    }
+    this.count = tagged(family.count, tags)
+    this.duration = tagged(family.duration, tags)
+    this.flying = tagged(family.inFlight, tags)
   }
 
   /** The same with one tag more. */
-  with(key: string, value: string): Tagged {
+  with(key: string, value: string): Counted {
     return this.more.get(value) ?? this.made(key, this.more.size < mostNames ? value : "other")
   }
 
-  private made(key: string, value: string): Tagged {
-    const one = this.more.get(value) ?? new Tagged(this.family, { ...this.tags, [key]: value })
+  private made(key: string, value: string): Counted {
+    const one = this.more.get(value) ?? new Counted(this.family, { ...this.tags, [key]: value })
     this.more.set(value, one)
     return one
   }
 
   /** So many more are in flight. */
   inFlight(change: 1 | -1): void {
-    this.own.inFlight.unsafeModify(change, [])
+    this.flying.modify(change)
   }
 
   /** One has ended; `millis` is `undefined` when it was never asked. */
   ended(outcome: string, millis: number | undefined): void {
-    const { count, duration } = this.with("outcome", outcome).own
-    count.unsafeUpdate(1, [])
-    if (millis !== undefined) duration.unsafeUpdate(millis, [])
+    const { count, duration } = this.with("outcome", outcome)
+    count.update(1)
+    if (millis !== undefined) duration.update(millis)
   }
 }
 
-const ofAggregations = new Tagged({
+const ofAggregations = new Counted({
   count: aggregations,
   duration: aggregationDuration,
   inFlight: aggregationsInFlight
 })
-const ofSources = new Tagged({ count: sources, duration: sourceDuration, inFlight: sourcesInFlight })
+const ofSources = new Counted({ count: sources, duration: sourceDuration, inFlight: sourcesInFlight })
 
 /**
  * Counts what is in flight, from here to the end of the aggregation, and then what has ended.

@@ -99,7 +99,7 @@ export const make = <A, E = never>(
   return over(
     "Cache.make",
     options,
-    inMemory(capacity, () => evictions.unsafeUpdate(1, []))
+    inMemory(capacity, () => evictions.update(1))
   )
 }
 
@@ -149,7 +149,7 @@ export const over = <A, E>(where: string, options: CacheOptions<E>, values: Valu
   /** The calls whose outcome will be kept. */
   const loading = new Map<string, object>()
   const lookups = each(Sharing.lookups, { cache: name }, "found")
-  const found = (what: "fresh" | "stale" | "nothing" | "trouble" | "spare") => lookups(what).unsafeUpdate(1, [])
+  const found = (what: "fresh" | "stale" | "nothing" | "trouble" | "spare") => lookups(what).update(1)
 
   const keeps = (exit: Exit.Exit<A, E>): boolean => {
     if (exit._tag === "Success") return true

@@ -14,10 +14,12 @@ import { each, keyed, tagged } from "./Metrics/Tags.ts"
  * @since 0.1.0
  * @category metrics
  */
-export const retries = keyed(MetricKey.counter("muster_retries_total", {
-  description: "Calls made again after a failure",
-  incremental: true
-}))
+export const retries = keyed(
+  MetricKey.counter("muster_retries_total", {
+    description: "Calls made again after a failure",
+    incremental: true
+  })
+)
 
 /**
  * Second calls made beside a slow one or right after a failed one, by `source` and `outcome`.
@@ -25,10 +27,12 @@ export const retries = keyed(MetricKey.counter("muster_retries_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const hedges = keyed(MetricKey.counter("muster_hedges_total", {
-  description: "Second calls made beside a slow one, or right after one that failed",
-  incremental: true
-}))
+export const hedges = keyed(
+  MetricKey.counter("muster_hedges_total", {
+    description: "Second calls made beside a slow one, or right after one that failed",
+    incremental: true
+  })
+)
 
 /**
  * Calls that a guard refused to make, by `source` and `by` (`breaker`, `retry-budget`, `hedge-budget`, …).
@@ -36,10 +40,12 @@ export const hedges = keyed(MetricKey.counter("muster_hedges_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const refusals = keyed(MetricKey.counter("muster_refusals_total", {
-  description: "Calls that a guard refused to make",
-  incremental: true
-}))
+export const refusals = keyed(
+  MetricKey.counter("muster_refusals_total", {
+    description: "Calls that a guard refused to make",
+    incremental: true
+  })
+)
 
 /**
  * Breakers that are not closed, by `breaker`: of one it is 0 or 1, of a keyed one how many of its keys.
@@ -47,7 +53,9 @@ export const refusals = keyed(MetricKey.counter("muster_refusals_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const breakersOpen = keyed(MetricKey.gauge("muster_breakers_open", { description: "Breakers that are not closed" }))
+export const breakersOpen = keyed(
+  MetricKey.gauge("muster_breakers_open", { description: "Breakers that are not closed" })
+)
 
 /**
  * Breakers, by `breaker` and `state` (`closed`, `open`, `half-open`): of one it is 1 in one state and 0 in the others, of
@@ -64,10 +72,12 @@ export const breakers = keyed(MetricKey.gauge("muster_breakers", { description: 
  * @since 0.1.0
  * @category metrics
  */
-export const breakerTransitions = keyed(MetricKey.counter("muster_breaker_transitions_total", {
-  description: "Changes of breakers",
-  incremental: true
-}))
+export const breakerTransitions = keyed(
+  MetricKey.counter("muster_breaker_transitions_total", {
+    description: "Changes of breakers",
+    incremental: true
+  })
+)
 
 /**
  * Counts calls that a guard with this name makes besides the first.
@@ -77,7 +87,7 @@ export const breakerTransitions = keyed(MetricKey.counter("muster_breaker_transi
  */
 export const counting = (metric: typeof retries, source: string) => {
   const by = each(metric, { source }, "outcome")
-  return (outcome: NonNullable<Attempt["outcome"]>): void => by(outcome).unsafeUpdate(1, [])
+  return (outcome: NonNullable<Attempt["outcome"]>): void => by(outcome).update(1)
 }
 
 /**
@@ -89,7 +99,7 @@ export const counting = (metric: typeof retries, source: string) => {
 export const refused = (source: string, by: Refused | "hedge-budget"): void => {
   let kinds = refusing.get(source)
   if (kinds === undefined) refusing.set(source, (kinds = refusalsOf(source)))
-  kinds(by).unsafeUpdate(1, [])
+  kinds(by).update(1)
 }
 
 /** Kept by the names of guards, as Effect keeps the states: when there is too much to do, most of it is to refuse. */
@@ -102,5 +112,4 @@ const refusalsOf = (source: string) => each(refusals, { source }, "by")
  * @since 0.1.0
  * @category recording
  */
-export const changed = (breaker: string, to: string): void =>
-  tagged(breakerTransitions, { breaker, to }).unsafeUpdate(1, [])
+export const changed = (breaker: string, to: string): void => tagged(breakerTransitions, { breaker, to }).update(1)

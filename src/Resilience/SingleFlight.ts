@@ -104,7 +104,7 @@ export const make = <A, E = never>(options: { readonly name?: string | undefined
             const passenger = flight.board(here)
             if (found !== undefined) asking.served("flight")
             const counted = found === undefined ? led : joined
-            counted.unsafeUpdate(1, [])
+            counted.update(1)
 
             const landed = Effect.async<A, E | Deadline.DeadlineExceeded>((resume) =>
               passenger.whenLanded((landed: Exit.Exit<A, E> | "late") => resume(landed === "late" ? late() : landed))

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { type Clock, Effect, LogLevel, Metric, Stream } from "effect"
+import { type Clock, Effect, LogLevel, Stream } from "effect"
 import * as Metrics from "../Metrics.ts"
+import { each, tagged } from "../Metrics/Tags.ts"
 import type { Change, Circuit, State } from "./Circuit.ts"
 
 /**
@@ -73,15 +74,15 @@ export interface Teller {
  * @category constructors
  */
 export const make = (circuit: Circuit, breaker: string, key: string | undefined, listeners: Listeners): Teller => {
-  const open = Metric.tagged(Metrics.breakersOpen, "breaker", breaker)
-  const all = Metric.tagged(Metrics.breakers, "breaker", breaker)
-  const count = (state: State, more: 1 | -1) => Metric.tagged(all, "state", state).unsafeModify(more, [])
+  const open = tagged(Metrics.breakersOpen, { breaker })
+  const by = each(Metrics.breakers, { breaker }, "state")
+  const count = (state: State, more: 1 | -1) => by(state).modify(more)
   let told = circuit.state
   let retired = false
   count(told, 1)
   const tellOf = (transition: Transition) => {
     if (!retired) {
-      open.unsafeModify(Number(transition.from === "closed") - Number(transition.to === "closed"), [])
+      open.modify(Number(transition.from === "closed") - Number(transition.to === "closed"))
       count(transition.from, -1)
       count((told = transition.to), 1)
     }
@@ -101,7 +102,7 @@ export const make = (circuit: Circuit, breaker: string, key: string | undefined,
     },
     retire: () => {
       if (retired) return
-      if (told !== "closed") open.unsafeModify(-1, [])
+      if (told !== "closed") open.modify(-1)
       count(told, -1)
       retired = true
     }

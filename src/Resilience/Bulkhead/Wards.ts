@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type { Exit } from "effect"
+import type { Exit, MetricKeyType } from "effect"
 import * as Permits from "../../Permits.ts"
 import { Line } from "../../Permits/Line.ts"
 import { type Alarm, Alarms } from "../Alarms.ts"
 import * as Latency from "../Latency.ts"
 import * as Sharing from "../Metrics/Sharing.ts"
-import { tagged } from "../Metrics/Tags.ts"
+import { type Tagged, tagged } from "../Metrics/Tags.ts"
 import type { Arrival } from "../Patience.ts"
 
 /**
@@ -117,14 +117,14 @@ class Ward {
     this.alarms.off(call)
     call.began = this.now
     this.running.join(call)
-    this.wards.inFlight.unsafeModify(1, [])
+    this.wards.inFlight.modify(1)
   }
 
   leave(call: Call, now: number): void {
     this.now = now
     if (call.granted) {
       this.running.leave(call)
-      this.wards.inFlight.unsafeModify(-1, [])
+      this.wards.inFlight.modify(-1)
     } else {
       this.alarms.off(call)
       this.count(call, -1)
@@ -135,7 +135,7 @@ class Ward {
 
   private count(call: Call, sign: 1 | -1): void {
     this.waiting += sign * call.weight
-    this.wards.waiting.unsafeModify(sign, [])
+    this.wards.waiting.modify(sign)
   }
 }
 
@@ -147,8 +147,8 @@ class Ward {
  */
 export class Wards {
   readonly alarms = new Alarms()
-  readonly inFlight: typeof Sharing.bulkheadInFlight
-  readonly waiting: typeof Sharing.bulkheadWaiting
+  readonly inFlight: Tagged<MetricKeyType.MetricKeyType.Gauge<number>>
+  readonly waiting: Tagged<MetricKeyType.MetricKeyType.Gauge<number>>
   private readonly wards = new Map<string | undefined, Ward>()
   private readonly latency = Latency.make("Bulkhead.make")
 

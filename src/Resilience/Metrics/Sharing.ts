@@ -14,9 +14,11 @@ import { keyed, tagged } from "./Tags.ts"
  * @since 0.1.0
  * @category metrics
  */
-export const bulkheadInFlight = keyed(MetricKey.gauge("muster_bulkhead_in_flight", {
-  description: "Calls that hold a place of a bulkhead"
-}))
+export const bulkheadInFlight = keyed(
+  MetricKey.gauge("muster_bulkhead_in_flight", {
+    description: "Calls that hold a place of a bulkhead"
+  })
+)
 
 /**
  * Calls that wait for a place of a bulkhead, by `bulkhead`.
@@ -24,9 +26,11 @@ export const bulkheadInFlight = keyed(MetricKey.gauge("muster_bulkhead_in_flight
  * @since 0.1.0
  * @category metrics
  */
-export const bulkheadWaiting = keyed(MetricKey.gauge("muster_bulkhead_waiting", {
-  description: "Calls that wait for a place of a bulkhead"
-}))
+export const bulkheadWaiting = keyed(
+  MetricKey.gauge("muster_bulkhead_waiting", {
+    description: "Calls that wait for a place of a bulkhead"
+  })
+)
 
 /**
  * Calls that wait for their turn at a rate limit, by `limit`.
@@ -34,9 +38,11 @@ export const bulkheadWaiting = keyed(MetricKey.gauge("muster_bulkhead_waiting", 
  * @since 0.1.0
  * @category metrics
  */
-export const rateLimitWaiting = keyed(MetricKey.gauge("muster_rate_limit_waiting", {
-  description: "Calls that wait for their turn at a rate limit"
-}))
+export const rateLimitWaiting = keyed(
+  MetricKey.gauge("muster_rate_limit_waiting", {
+    description: "Calls that wait for their turn at a rate limit"
+  })
+)
 
 /**
  * Milliseconds that calls waited for a place or a turn, by `guard` (`bulkhead` or `rate-limit`) and `name`; those that did
@@ -45,11 +51,13 @@ export const rateLimitWaiting = keyed(MetricKey.gauge("muster_rate_limit_waiting
  * @since 0.1.0
  * @category metrics
  */
-export const queued = keyed(MetricKey.histogram(
-  "muster_queued_duration_ms",
-  MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 }),
-  "Milliseconds that calls waited for a place or a turn"
-))
+export const queued = keyed(
+  MetricKey.histogram(
+    "muster_queued_duration_ms",
+    MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 }),
+    "Milliseconds that calls waited for a place or a turn"
+  )
+)
 
 /**
  * Times that a source asked to be left alone for a while, and a rate limit obeyed, by `limit`.
@@ -57,10 +65,12 @@ export const queued = keyed(MetricKey.histogram(
  * @since 0.1.0
  * @category metrics
  */
-export const rateLimitPauses = keyed(MetricKey.counter("muster_rate_limit_pauses_total", {
-  description: "Times that a source asked to be left alone for a while",
-  incremental: true
-}))
+export const rateLimitPauses = keyed(
+  MetricKey.counter("muster_rate_limit_pauses_total", {
+    description: "Times that a source asked to be left alone for a while",
+    incremental: true
+  })
+)
 
 /**
  * Calls through a single flight, by `flights` and `role`: `led` made a call, `joined` shared it.
@@ -68,10 +78,12 @@ export const rateLimitPauses = keyed(MetricKey.counter("muster_rate_limit_pauses
  * @since 0.1.0
  * @category metrics
  */
-export const flights = keyed(MetricKey.counter("muster_flights_total", {
-  description: "Calls through a single flight",
-  incremental: true
-}))
+export const flights = keyed(
+  MetricKey.counter("muster_flights_total", {
+    description: "Calls through a single flight",
+    incremental: true
+  })
+)
 
 /**
  * Look-ups in a cache, by `cache` and `found`: `fresh`, `stale`, `nothing`, or `trouble` when the cache itself failed; and
@@ -80,10 +92,12 @@ export const flights = keyed(MetricKey.counter("muster_flights_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const lookups = keyed(MetricKey.counter("muster_cache_lookups_total", {
-  description: "Look-ups in a cache",
-  incremental: true
-}))
+export const lookups = keyed(
+  MetricKey.counter("muster_cache_lookups_total", {
+    description: "Look-ups in a cache",
+    incremental: true
+  })
+)
 
 /**
  * Values that a cache dropped because it was full, by `cache`.
@@ -91,10 +105,12 @@ export const lookups = keyed(MetricKey.counter("muster_cache_lookups_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const evictions = keyed(MetricKey.counter("muster_cache_evictions_total", {
-  description: "Values that a cache dropped because it was full",
-  incremental: true
-}))
+export const evictions = keyed(
+  MetricKey.counter("muster_cache_evictions_total", {
+    description: "Values that a cache dropped because it was full",
+    incremental: true
+  })
+)
 
 /**
  * Tells the receipt and the metrics how many milliseconds a call has waited at the guard with this name.
@@ -106,7 +122,7 @@ export const queueing = (guard: "bulkhead" | "rate-limit", name: string) => {
   const named = tagged(queued, { guard, name })
   return (asking: Asked, millis: number): void => {
     asking.queued(millis)
-    named.unsafeUpdate(millis, [])
+    named.update(millis)
   }
 }
 
@@ -118,5 +134,5 @@ export const queueing = (guard: "bulkhead" | "rate-limit", name: string) => {
  */
 export const pausing = (limit: string) => {
   const named = tagged(rateLimitPauses, { limit })
-  return (): void => named.unsafeUpdate(1, [])
+  return (): void => named.update(1)
 }

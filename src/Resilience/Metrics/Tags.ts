@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Metric, MetricKey, type MetricKeyType, MetricLabel } from "effect"
+import { Metric, type MetricHook, MetricKey, type MetricKeyType, MetricLabel } from "effect"
 
 /**
  * A metric that knows its key.
@@ -27,13 +27,32 @@ type MetricOf<Type extends MetricKeyType.MetricKeyType.Untyped> = Metric.Metric<
  * @since 0.1.0
  * @category constructors
  */
-export const keyed = <Type extends MetricKeyType.MetricKeyType.Untyped>(
-  key: MetricKey.MetricKey<Type>
-): Keyed<Type> => Object.assign(Metric.fromMetricKey(key), { key })
+export const keyed = <Type extends MetricKeyType.MetricKeyType.Untyped>(key: MetricKey.MetricKey<Type>): Keyed<Type> =>
+  Object.assign(Metric.fromMetricKey(key), { key })
 
 /**
- * `Metric.tagged` for hot paths. Effect finds the state of a metric at once if the tags are part of its key; by a new list of
- * tags, as `Metric.tagged` makes for each update, only after it has hashed all of it: about 10 us.
+ * A metric with some tags, for hot paths: its state is looked up once, at the first update. Effect finds the state of what
+ * `Metric.tagged` makes only after it has hashed all tags (10 us), and by a list of tags that it has seen in 0.1 us.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Tagged<Type extends MetricKeyType.MetricKeyType.Untyped> {
+  private state: MetricHook.MetricHook<MetricKeyType.MetricKeyType.InType<Type>, unknown> | undefined = undefined
+
+  constructor(private readonly key: MetricKey.MetricKey<Type>) {}
+
+  update(input: MetricKeyType.MetricKeyType.InType<Type>): void {
+    ;(this.state ??= Metric.globalMetricRegistry.get(this.key)).update(input)
+  }
+
+  modify(input: MetricKeyType.MetricKeyType.InType<Type>): void {
+    ;(this.state ??= Metric.globalMetricRegistry.get(this.key)).modify(input)
+  }
+}
+
+/**
+ * A metric with these tags.
  *
  * @since 0.1.0
  * @category constructors
@@ -41,9 +60,9 @@ export const keyed = <Type extends MetricKeyType.MetricKeyType.Untyped>(
 export const tagged = <Type extends MetricKeyType.MetricKeyType.Untyped>(
   { key }: Keyed<Type>,
   tags: Readonly<Record<string, string>>
-): Keyed<Type> => {
+): Tagged<Type> => {
   const labels = Object.entries(tags).map(([name, value]) => MetricLabel.make(name, value))
-  return keyed(MetricKey.taggedWithLabels(key, labels))
+  return new Tagged(MetricKey.taggedWithLabels(key, labels))
 }
 
 /**
@@ -56,8 +75,8 @@ export const each = <Type extends MetricKeyType.MetricKeyType.Untyped>(
   metric: Keyed<Type>,
   tags: Readonly<Record<string, string>>,
   name: string
-): ((value: string) => Keyed<Type>) => {
-  const made = new Map<string, Keyed<Type>>()
+): ((value: string) => Tagged<Type>) => {
+  const made = new Map<string, Tagged<Type>>()
   return (value) => {
     let one = made.get(value)
     if (one === undefined) made.set(value, (one = tagged(metric, { ...tags, [name]: value })))

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, type MetricKeyType } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import { Alarms } from "../Alarms.ts"
 import * as Behind from "../Behind.ts"
 import * as Sharing from "../Metrics/Sharing.ts"
-import { tagged } from "../Metrics/Tags.ts"
+import { type Tagged, tagged } from "../Metrics/Tags.ts"
 import type { Arrival } from "../Patience.ts"
 import { Memory } from "./Memory.ts"
 import { isTooLong, Queue, type Supply, Waiter } from "./Queue.ts"
@@ -73,7 +73,7 @@ export const shared = (name: string, rule: Rule, store: Service): Source<StoreUn
 export class Turns<E> {
   private readonly queues = new Map<string | undefined, Queue<E>>()
   private readonly alarms = new Alarms()
-  private readonly gauge: typeof Sharing.rateLimitWaiting
+  private readonly gauge: Tagged<MetricKeyType.MetricKeyType.Gauge<number>>
 
   constructor(
     name: string,
@@ -135,7 +135,7 @@ export class Turns<E> {
   }
 
   private make(key: string | undefined): Queue<E> {
-    const count = (change: 1 | -1) => this.gauge.unsafeModify(change, [])
+    const count = (change: 1 | -1) => this.gauge.modify(change)
     const queue: Queue<E> = new Queue(key, this.source, this.alarms, count, () => {
       if (this.queues.get(key) === queue) this.queues.delete(key)
     })
