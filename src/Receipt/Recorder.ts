@@ -41,7 +41,6 @@ export type Summary = Omit<Receipt, "criticalPath" | "sources">
  * @category models
  */
 export class Recorder {
-  readonly id = crypto.randomUUID()
   readonly entries: Array<Entry<unknown, unknown>> = []
   /** Which of them the answer waits for. */
   readonly holding = new Holding()
@@ -62,6 +61,7 @@ export class Recorder {
   private finish:
     { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
   private settledAt: number | null = null
+  private named: string | undefined = undefined
   private waiting: Set<() => void> | undefined = undefined
 
   constructor(
@@ -72,6 +72,11 @@ export class Recorder {
     startedAt: number
   ) {
     this.startedAt = startedAt
+  }
+
+  /** Of the receipt; made when it is first asked for. */
+  get id(): string {
+    return (this.named ??= crypto.randomUUID())
   }
 
   /** How the aggregation ended, once the answer has left. */
