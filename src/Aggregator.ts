@@ -13,6 +13,7 @@ import type * as Gather from "./Gather.ts"
 import { arrive, streamed } from "./Gather/Arrivals.ts"
 import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
+import { quorum } from "./Gather/Quorum.ts"
 import type { Task } from "./Gather/Run.ts"
 import { like, type Member, members, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
 import type { Outcome } from "./Outcome.ts"
@@ -141,10 +142,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<SomeValues<Effects<S>>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "quorum", options, (context) =>
-      Effect.map(
-        Policies.quorum(context, bare(sources), k),
-        (winners) => Object.fromEntries(winners) as SomeValues<Effects<S>>
-      )
+      Effect.map(quorum(context, bare(sources), k), (winners) => Object.fromEntries(winners) as SomeValues<Effects<S>>)
     )
   }
 
@@ -155,7 +153,7 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<First<S>, Quorums<S> | DeadlineExceeded, Aggregator | Needs<S>> {
     return observe(name, "first", options, (context) =>
-      Effect.map(Policies.quorum(context, bare(sources), 1), (winners) => winners[0]![1] as First<S>)
+      Effect.map(quorum(context, bare(sources), 1), (winners) => winners[0]![1] as First<S>)
     )
   }
 

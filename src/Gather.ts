@@ -9,8 +9,10 @@
  */
 import { Effect, type Stream } from "effect"
 import type { DeadlineExceeded } from "./Deadline.ts"
+import type { ItemOptions as GivenOptions } from "./Gather/Item.ts"
 import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
+import * as Quorum from "./Gather/Quorum.ts"
 import { arrive, streamed } from "./Gather/Arrivals.ts"
 import type { RunOptions, Task } from "./Gather/Run.ts"
 import type { AnyEffect, Errors, Outcomes, Requirements, Shape, SomeValues, Values } from "./Gather/Shape.ts"
@@ -20,14 +22,16 @@ import * as Recorder from "./Receipt/Recorder.ts"
 
 export {
   /** @since 0.1.0 */
-  DuplicateId,
+  DuplicateId
+} from "./Gather/Item.ts"
+export {
   /** @since 0.1.0 */
   InputFailed
 } from "./Gather/Items.ts"
 export {
   /** @since 0.1.0 */
   QuorumNotReached
-} from "./Gather/Policies.ts"
+} from "./Gather/Quorum.ts"
 
 /**
  * The options of every policy: `concurrency`, `deadline`, `grace`.
@@ -43,7 +47,7 @@ export type Options = RunOptions
  * @since 0.1.0
  * @category models
  */
-export type ItemOptions<I> = Items.ItemOptions<I>
+export type ItemOptions<I> = GivenOptions<I>
 
 /**
  * Asks all effects and answers with all values, in the shape of the effects; or fails with the first failure, the rest
@@ -98,7 +102,7 @@ export const quorum = <const S extends Shape<AnyEffect>>(
   options?: Options
 ): Effect.Effect<SomeValues<S>, QuorumError<S> | DeadlineExceeded, Requirements<S>> =>
   Effect.flatMap(context("quorum", options), (context) =>
-    Effect.map(Policies.quorum(context, tasks(effects), k), (winners) => Object.fromEntries(winners) as SomeValues<S>)
+    Effect.map(Quorum.quorum(context, tasks(effects), k), (winners) => Object.fromEntries(winners) as SomeValues<S>)
   )
 
 /**
@@ -113,10 +117,10 @@ export const first = <const S extends Shape<AnyEffect>>(
   options?: Options
 ): Effect.Effect<Values<S>[keyof Values<S>], QuorumError<S> | DeadlineExceeded, Requirements<S>> =>
   Effect.flatMap(context("first", options), (context) =>
-    Effect.map(Policies.quorum(context, tasks(effects), 1), (winners) => winners[0]![1] as Values<S>[keyof Values<S>])
+    Effect.map(Quorum.quorum(context, tasks(effects), 1), (winners) => winners[0]![1] as Values<S>[keyof Values<S>])
   )
 
-type QuorumError<S> = Policies.QuorumNotReached<Errors<S>>
+type QuorumError<S> = Quorum.QuorumNotReached<Errors<S>>
 
 /**
  * `failFast` over items: all results in input order, or the first failure. Items come from an Iterable, or from a Stream,

@@ -13,6 +13,7 @@ import * as Options from "./Options.ts"
 import * as Permits from "./Permits.ts"
 import type { Receipt } from "./Receipt.ts"
 import { Asking } from "./Receipt/Asking.ts"
+import { failWith } from "./Receipt/Failure.ts"
 import * as Recorder from "./Receipt/Recorder.ts"
 
 /**
@@ -273,7 +274,7 @@ class State<E> implements Group<E>, Recorder.Listener {
 
   private result(): Effect.Effect<void, E | Deadline.DeadlineExceeded> {
     const { failed, late, recorder } = this
-    if (failed !== undefined) return Recorder.failWith(recorder, failed)
+    if (failed !== undefined) return failWith(recorder, failed)
     if (late === undefined) {
       recorder.finished("succeeded", recorder.lastEnded())
       return Effect.void

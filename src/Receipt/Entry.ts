@@ -10,6 +10,7 @@ import type { Attempt, Refused, Served, SourceReceipt } from "../Receipt.ts"
 import { describe } from "../Receipt.ts"
 import type { Asked } from "./Asking.ts"
 import { Guarding } from "./Guarding.ts"
+import { rounded } from "./Instant.ts"
 import type { Recorder } from "./Recorder.ts"
 
 /** What there is to say of few sources: kept apart, since it would be half of what a source in flight takes. */
@@ -246,13 +247,3 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     this.recorder.cleanupEnded()
   }
 }
-
-/**
- * An instant as it stands in receipts: a microsecond is finer than any clock here tells apart, and keeps them short.
- *
- * @since 0.1.0
- * @category getters
- */
-export const rounded = <T extends number | null>(value: T): T =>
-  // Rounding keeps null and number apart as they were.
-  (value === null ? value : Math.round(value * 1_000) / 1_000) as T

@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, DefaultServices, Effect, type Fiber } from "effect"
+import { Clock, Context, Effect, type Fiber } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import type { Ending, FirstCause, Receipt } from "../Receipt.ts"
-import { describe } from "../Receipt.ts"
 import { criticalPath } from "./CriticalPath.ts"
-import { Entry, rounded } from "./Entry.ts"
+import { Entry } from "./Entry.ts"
+import { firstCause } from "./FirstCause.ts"
 import { Holding } from "./Holding.ts"
+import { rounded, stopwatch } from "./Instant.ts"
 
 export {
   /** @since 0.1.0 */
@@ -105,7 +106,12 @@ export class Recorder {
   /** The answer leaves now. `decidedBy` is the source whose end made it leave, for blame and for the critical path. */
   finished(ending: Ending, decidedBy: Entry<unknown, unknown> | null, kind?: "deadline" | "caller"): void {
     const elapsed = this.now()
-    this.finish = { ending, elapsed, cause: this.firstCause(ending, decidedBy, kind, elapsed), last: decidedBy }
+    this.finish = {
+      ending,
+      elapsed,
+      cause: firstCause(this.entries, ending, decidedBy, kind, elapsed),
+      last: decidedBy
+    }
     if (this.cleaning === 0) this.settledAt = elapsed
   }
 
@@ -189,62 +195,15 @@ export class Recorder {
     }
   }
 
-  private firstCause(
-    ending: Ending,
-    decidedBy: Entry<unknown, unknown> | null,
-    kind: "deadline" | "caller" | undefined,
-    at: number
-  ) {
-    if (kind === "caller") return { kind, source: null, message: "the caller went away", at: rounded(at) }
-    const entry =
-      ending === "failed" || ending === "timed-out" ? decidedBy : ending === "partial" ? this.firstFailed() : null
-    if (entry === null) return kind === "deadline" && ending !== "succeeded" ? deadlineCause(null, at) : null
-    const outcome = entry.result
-    if (outcome._tag !== "Failed")
-      return outcome._tag === "TimedOut" && outcome.by === "limit" ? limitCause(entry) : deadlineCause(entry, at)
-    return {
-      kind: entry.died ? ("defect" as const) : ("failure" as const),
-      source: entry.name,
-      message: describe(outcome.error).message,
-      at: rounded(entry.end ?? at)
-    }
-  }
-
   /** The source that ended last, of those that were asked. */
   lastEnded(): Entry<unknown, unknown> | null {
     let last: Entry<unknown, unknown> | null = null
     for (const entry of this.entries) if (entry.end !== null && entry.end >= (last?.end ?? 0)) last = entry
     return last
   }
-
-  private firstFailed(): Entry<unknown, unknown> | null {
-    let first: Entry<unknown, unknown> | null = null
-    for (const entry of this.entries) {
-      if (
-        (entry.tag === "Failed" || entry.tag === "TimedOut") &&
-        (first === null || (entry.end ?? 0) < (first.end ?? 0))
-      )
-        first = entry
-    }
-    return first
-  }
 }
 
 const isVictim = ({ state }: Entry<unknown, unknown>) => state === "Cancelled" || state === "NotStarted"
-
-const deadlineCause = (entry: Entry<unknown, unknown> | null, at: number) => ({
-  kind: "deadline" as const,
-  source: entry?.name ?? null,
-  message: "the deadline passed",
-  at: rounded(at)
-})
-
-const limitCause = (entry: Entry<unknown, unknown>) => ({
-  kind: "limit" as const,
-  source: entry.name,
-  message: "it ran out of its own time limit",
-  at: rounded(entry.end ?? 0)
-})
 
 /**
  * Is told of every receipt that is started, for whoever watches programs from outside, such as the explorer.
@@ -277,39 +236,4 @@ export const within = (fiber: Fiber.RuntimeFiber<unknown, unknown>, aggregation:
   const recorder = new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
   Context.get(fiber.currentContext, Started)(recorder)
   return recorder
-}
-
-/**
- * Whether this is the clock that Effect has by default.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isLive = (clock: Clock.Clock): boolean => clock === live
-
-const live = Context.get(DefaultServices.liveServices, Clock.Clock)
-
-/** Milliseconds from here on. What Effect's clock reads are big integers, which take five times as long. */
-const stopwatch = (clock: Clock.Clock): (() => number) => {
-  if (isLive(clock)) {
-    const start = performance.now()
-    return () => performance.now() - start
-  }
-  const start = clock.unsafeCurrentTimeNanos()
-  return () => Number(clock.unsafeCurrentTimeNanos() - start) / 1e6
-}
-
-/**
- * The answer is the failure of the source that decided it, as it was; a defect with the name of the source.
- *
- * @since 0.1.0
- * @category getters
- */
-export const failWith = <A, E>(recorder: Recorder, entry: Entry<A, E>): Effect.Effect<never, E> => {
-  recorder.finished("failed", entry)
-  const { cause, result } = entry
-  if (result._tag === "Failed" && entry.died) return Effect.die(result.error)
-  return cause !== undefined
-    ? Effect.failCause(cause)
-    : Effect.die(new Error(`"${entry.name}" decided the answer without failing`))
 }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, FiberId, Option, TestClock } from "effect"
 import * as Outcome from "../../src/Outcome.ts"
+import { failWith } from "../../src/Receipt/Failure.ts"
 import * as Recorder from "../../src/Receipt/Recorder.ts"
 import { recording, source } from "./ByHand.ts"
 
@@ -247,7 +248,7 @@ describe("Recorder", () => {
       const { begun, recorder } = recording()
       const a = begun("a")
       a.ended(exit)
-      return Effect.map(Effect.exit(Recorder.failWith(recorder, a)), (exit) =>
+      return Effect.map(Effect.exit(failWith(recorder, a)), (exit) =>
         exit._tag === "Failure" ? exit.cause : assert.fail("it succeeded")
       )
     }
