@@ -30,10 +30,11 @@ export const log = (
   recorder: Recorder,
   summary: () => Summary
 ): void => {
+  if (own === Logger.none) return
   const least = fiber.getFiberRef(FiberRef.currentMinimumLogLevel)
   const loggers = own === undefined ? Array.from(fiber.getFiberRef(FiberRef.currentLoggers)) : [own]
   // An error is the gravest line that there can be.
-  if (loggers.length === 0 || own === Logger.none || LogLevel.greaterThan(least, LogLevel.Error)) return
+  if (loggers.length === 0 || LogLevel.greaterThan(least, LogLevel.Error)) return
   const whole = summary()
   const write = lines(fiber, loggers, least)
   const all = LogLevel.lessThanEqual(least, LogLevel.Debug)

@@ -35,11 +35,13 @@ export class Signals {
   next(): AbortSignal {
     if (this.sharing === most) {
       this.shared.push(new AbortController())
-      listeners?.(0, this.shared.at(-1)!.signal)
       this.sharing = 0
     }
     this.sharing += 1
-    return this.shared.at(-1)!.signal
+    const { signal } = this.shared.at(-1)!
+    // To say so takes a microsecond, and ten listeners raise no warning: two sources may have five each.
+    if (this.sharing === 3) listeners?.(0, signal)
+    return signal
   }
 
   /** Aborts one controller, or all that are shared, with the reason that a signal has by default; making one takes a stack trace. */
