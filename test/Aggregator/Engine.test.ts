@@ -237,7 +237,7 @@ describe("the engine", () => {
   it.effect("keeps no fiber of a source that has ended, however long the others take", () =>
     Effect.gen(function* () {
       const { observe } = yield* Aggregator
-      const sources = { ended: Effect.succeed(1), slow: Effect.never }
+      const sources = { ended: Effect.sleep(10), slow: Effect.never }
       const tasks = Object.entries(sources).map(([name, effect]) => ({ name, effect }))
       let kept: ReadonlyArray<boolean> = []
       const asking = observe("own", "failFast", undefined, (context) =>
@@ -257,8 +257,8 @@ describe("the engine", () => {
       const fallback = () => {
         throw new Error("no fallback")
       }
-      const tasks = [{ name: "a", effect: Effect.fail("no"), fallback }]
-      const exit = yield* Effect.exit(
+      const tasks = [{ name: "a", effect: Effect.zipRight(Effect.sleep(10), Effect.fail("no")), fallback }]
+      const [, exit] = yield* Testkit.timed(
         observe("own", "failFast", undefined, (context) => Policies.failFast(context, tasks))
       )
 
