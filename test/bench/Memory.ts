@@ -67,6 +67,7 @@ const variants: ReadonlyArray<Variant> = [
     name: "hand-written, a set of controllers",
     start: () => peer((asks) => Peers.handWritten(asks, Peers.setOfControllers()))
   },
+  { name: "a fiber for each effect, no more", start: () => peer(Peers.aFiberForEach) },
   { name: "Effect.all + timeout", start: () => peer((asks) => Effect.runPromise(Peers.effectAll(asks))) }
 ]
 
@@ -99,7 +100,11 @@ export const measureAll = async (rounds: number): Promise<Part> => {
     head: ["bytes of live heap for each source", "median (lowest-highest)"],
     rows,
     targets,
-    notes: ["spans: of a tracer that keeps them, with their attributes", Go.note("with the stacks of its goroutines")]
+    notes: [
+      "an effect is an Effect.tryPromise with a signal; a fiber for each: Effect.runPromise, without names or a deadline",
+      "spans: of a tracer that keeps them, with their attributes",
+      Go.note("with the stacks of its goroutines")
+    ]
   }
 }
 

@@ -113,6 +113,10 @@ const policy = timeout(deadline, TimeoutStrategy.Aggressive)
 export const viaCockatiel = (asks: Asks) =>
   Promise.all(Object.values(asks).map((ask) => policy.execute(({ signal }) => ask(signal))))
 
+/** What no way to ask effects at once can do without. */
+export const aFiberForEach = (asks: Asks) =>
+  Promise.all(Object.values(asks).map((ask) => Effect.runPromise(Effect.tryPromise((signal) => ask(signal)))))
+
 /** What users of Effect write. */
 export const effectAll = (asks: Asks) =>
   Effect.all(

@@ -64,6 +64,7 @@ export const variants = (n: number, go: Asked | undefined, large: boolean): Read
     promise("Plain", () => Plain.gather(all, { deadline: 10_000 })),
     promise("hand-written, same features", () => Peers.handWritten(all)),
     promise("cockatiel timeout", () => Peers.viaCockatiel(all)),
+    promise("a fiber for each effect, no more", () => Peers.aFiberForEach(all)),
     effect("Effect.all + timeout", silent, Peers.effectAll(all))
   ]
 }
