@@ -104,13 +104,23 @@ export const remaining: Effect.Effect<Duration.Duration> = Effect.zipWith(Curren
  * @since 0.1.0
  * @category headers
  */
-export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.map(remaining, (left) => {
-  if (!Duration.isFinite(left)) return {}
-  const millis = Math.floor(Duration.toMillis(left))
+export const toHeaders: Effect.Effect<Readonly<Record<string, string>>> = Effect.map(remaining, (left) =>
+  headersOf(Duration.toMillis(left))
+)
+
+/**
+ * {@link toHeaders} for so many milliseconds, for who knows how many there are.
+ *
+ * @since 0.1.0
+ * @category headers
+ */
+export const headersOf = (left: number): Readonly<Record<string, string>> => {
+  if (left === Infinity) return {}
+  const millis = Math.floor(left)
   // grpc-timeout has at most eight digits: beyond 27 hours it is given in seconds.
   const grpc = millis < 1e8 ? `${millis}m` : `${Math.min(99_999_999, Math.floor(millis / 1000))}S`
   return { "grpc-timeout": grpc, "x-envoy-expected-rq-timeout-ms": String(Math.min(1e15 - 1, millis)) }
-})
+}
 
 const grpcUnits: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
 

@@ -138,10 +138,20 @@ export type Sources<E, R> = Record<string, Source.Source<unknown, E | Dependency
  */
 export const of = <I, E, R>(nodes: ReadonlyArray<Node<I, E, R>>): ((input: I) => Sources<E, R>) => {
   const sorted = inOrder(nodes)
+  const awaited = new Set(nodes.flatMap(({ after = [] }) => after))
   return (input) => {
     const runs = new WeakMap<Recorder, Run>()
-    const known = new Map(sorted.map((node) => [node.name, placed(node, input, runs)]))
-    return Object.fromEntries(known)
+    const known: Sources<E, R> = {}
+    for (const node of sorted)
+      known[node.name] =
+        node.after?.length || awaited.has(node.name)
+          ? placed(node, input, runs)
+          : // Nobody waits for it, and it for nobody.
+            withPolicy(
+              node,
+              Effect.suspend(() => node.ask({}, input))
+            )
+    return known
   }
 }
 
@@ -149,7 +159,6 @@ export const of = <I, E, R>(nodes: ReadonlyArray<Node<I, E, R>>): ((input: I) =>
 type Run = Map<string, Deferred.Deferred<unknown, string>>
 
 const placed = <I, E, R>(node: Node<I, E, R>, input: I, runs: WeakMap<Recorder, Run>) => {
-  const { policy = "required" } = node
   const effect = Effect.flatMap(Asking, (entry): Effect.Effect<unknown, E | DependencyFailed, R> => {
     if (!(entry instanceof Entry)) return Effect.dieMessage("The sources of a graph are asked together, by a gather")
     const { recorder } = entry
@@ -167,13 +176,21 @@ const placed = <I, E, R>(node: Node<I, E, R>, input: I, runs: WeakMap<Recorder, 
       Effect.onExit((exit) => Effect.sync(() => answered(exit)))
     )
   })
+  const source = withPolicy(node, effect)
+  const present = source.present as (value: unknown) => unknown
+  return source
+}
+
+const withPolicy = <I, E, R>(
+  { policy = "required" }: Node<I, E, R>,
+  effect: Effect.Effect<unknown, E | DependencyFailed, R>
+) => {
   const source =
     policy === "required"
       ? Source.required(effect)
       : policy === "optional"
         ? Source.optional(effect)
         : Source.orElse(effect, policy.orElse)
-  const present = source.present as (value: unknown) => unknown
   // No answer fails with `DependencyFailed`: what the dependency failed with, fails it.
   return source as Source.Source<unknown, E | DependencyFailed, R, unknown, E>
 }

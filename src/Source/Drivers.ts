@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import { HttpClientRequest } from "@effect/platform"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Effect, Layer, Redacted, Schema, type Scope } from "effect"
 import { Drivers, type Questions, type ServiceSettings, type SourceError } from "../Source.ts"
@@ -16,17 +15,11 @@ type Made<K extends keyof Questions> = Effect.Effect<
   Scope.Scope
 >
 
-const http = ({ connectTimeout, maxBytes, url }: ServiceSettings): Made<"http"> =>
-  Effect.gen(function* () {
-    const Http = yield* Effect.promise(() => import("./Http.ts"))
-    const context = yield* Layer.build(Http.layer({ connectTimeout }))
-    const base = Redacted.value(url).replace(/\/+$/, "")
-    return ({ body, headers, method, path }) => {
-      const request = HttpClientRequest.make(method)(`${base}${path}`, { headers })
-      const sent = body === undefined ? request : HttpClientRequest.bodyUnsafeJson(request, body)
-      return Effect.provide(Http.json(sent, { schema: Schema.Unknown, maxBytes }), context)
-    }
-  })
+const http = (settings: ServiceSettings): Made<"http"> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Http.ts")),
+    ({ service }) => service(settings)
+  )
 
 /** Asks a client of any SQL database. */
 const asking = (client: Effect.Effect<SqlClient, DriverMissing, Scope.Scope>): Made<"postgres"> =>

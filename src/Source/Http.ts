@@ -3,17 +3,14 @@
  *
  * @since 0.1.0
  */
-import { HttpClient, HttpClientRequest, HttpTraceContext } from "@effect/platform"
+import { type HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
-import * as Deadline from "../Deadline.ts"
+import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
 import * as Options from "../Options.ts"
-import { Asking } from "../Receipt/Asking.ts"
-import { type SourceError, SourceMalformed, SourceRejected } from "../Source.ts"
+import type { Questions, ServiceSettings, SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
-import { type Broken, Direct, exchange, type Question, type Reply } from "./Http/Direct.ts"
-import { accepted, parsed, transportError } from "./Http/Replies.ts"
-import * as Mismatch from "./Mismatch.ts"
+import { Asked } from "./Http/Asked.ts"
+import { type Broken, Direct, type Reply } from "./Http/Direct.ts"
 
 /**
  * How a value is asked for.
@@ -58,35 +55,29 @@ export const json = <A, I, R>(
   request: string | URL | HttpClientRequest.HttpClientRequest,
   options: JsonOptions<A, I, R>
 ): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> =>
-  Effect.gen(function* () {
-    const maxBytes = Options.count("Http.json", "maxBytes", options.maxBytes ?? 10_000_000)
-    const source = (yield* Asking).name
+  Effect.withFiberRuntime((fiber) => {
+    const maxBytes = Options.count("Http.json", "maxBytes", options.maxBytes ?? defaultMaxBytes)
     const sent = typeof request === "string" || request instanceof URL ? HttpClientRequest.get(request) : request
-    let asked: string = sent.method
-    const ready = (request: HttpClientRequest.HttpClientRequest) =>
-      Effect.tap(prepared(source, request), (ready) => (asked = ready.asked))
-    const client = yield* HttpClient.HttpClient
-    const direct = yield* Effect.serviceOption(Direct)
-    const reply = yield* Effect.mapError(
-      Option.isSome(direct) && direct.value.client === client && isPlain(sent)
-        ? Effect.flatMap(ready(HttpClientRequest.acceptJson(sent)), (ready) =>
-            exchange(direct.value.dispatcher, question(ready), maxBytes)
-          )
-        : throughClient(
-            HttpClient.mapRequestEffect(client, (request) => Effect.map(ready(request), onlyRequest)),
-            sent,
-            maxBytes
-          ),
-      (error) => (error instanceof SourceRejected ? error : transportError(source, asked, error))
-    )
-    yield* Effect.annotateCurrentSpan("http.response.status_code", reply.status)
-    yield* accepted(source, asked, reply)
-    const malformed = (reason: string) => new SourceMalformed({ source, reason: `${asked}: ${reason}` })
-    const body = yield* parsed(reply, maxBytes, malformed)
-    return yield* Effect.mapError(Schema.decodeUnknown(options.schema)(body), ({ issue }) =>
-      malformed(Mismatch.describe(issue))
-    )
-  }).pipe(Effect.withSpan("Http.json", { kind: "client", captureStackTrace: false }))
+    // The cast: whoever runs this effect has provided what it requires.
+    const context = fiber.currentContext as Context.Context<HttpClient.HttpClient>
+    const client = Context.get(context, HttpClient.HttpClient)
+    const direct = Context.getOption(context, Direct)
+    const asked = new Asked(fiber, Schema.decodeUnknown(options.schema), maxBytes)
+    const { body, headers, method } = sent
+    return Option.isSome(direct) && direct.value.client === client && (body._tag === "Empty" || isBytes(body))
+      ? asked.directly(direct.value.dispatcher, {
+          method,
+          url: Option.getOrUndefined(HttpClientRequest.toUrl(sent)),
+          headers,
+          body: body._tag === "Empty" ? undefined : body.body
+        })
+      : asked.through((prepare) => throughClient(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes))
+  })
+
+const isBytes = (body: HttpBody.HttpBody): body is HttpBody.Uint8Array => body._tag === "Uint8Array"
+
+/** In bytes. */
+const defaultMaxBytes = 10_000_000
 
 /**
  * An `HttpClient` over undici with connections of its own, which are closed with the layer, also those still being made.
@@ -97,10 +88,7 @@ export const json = <A, I, R>(
 export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.scopedContext(
     Effect.gen(function* () {
-      const { dispatcher } = yield* Effect.acquireRelease(
-        Effect.sync(() => Agent.make(options)),
-        ({ close }) => Effect.promise(close)
-      )
+      const dispatcher = yield* dispatching(options)
       const context = yield* Layer.build(
         Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, Layer.succeed(NodeHttpClient.Dispatcher, dispatcher))
       )
@@ -108,55 +96,48 @@ export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpC
     })
   )
 
-interface Ready {
-  readonly request: HttpClientRequest.HttpClientRequest
-  readonly url: URL
-  /** What errors call it. */
-  readonly asked: string
-}
+const dispatching = (options: ClientOptions) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => Agent.make(options)),
+      ({ close }) => Effect.promise(close)
+    ),
+    ({ dispatcher }) => dispatcher
+  )
 
-/** The request as it is sent. */
-const prepared = (source: string, request: HttpClientRequest.HttpClientRequest): Effect.Effect<Ready, SourceRejected> =>
-  Effect.gen(function* () {
-    const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-    if (url === undefined || !/^https?:$/.test(url.protocol))
-      return yield* new SourceRejected({ source, reason: "its URL is not a whole one of http or https" })
-    const span = yield* Effect.option(Effect.currentSpan)
-    yield* Effect.annotateCurrentSpan({
-      "http.request.method": request.method,
-      "server.address": url.hostname,
-      "server.port": url.port,
-      "url.path": url.pathname
-    })
-    const headers = {
-      ...(yield* Deadline.toHeaders),
-      ...Option.match(span, { onNone: () => ({}), onSome: HttpTraceContext.toHeaders })
-    }
-    const asked = `${request.method} ${url.origin}${url.pathname}`
-    return { request: HttpClientRequest.setHeaders(cleaned(request, url), headers), url, asked }
+/**
+ * Asks one service as {@link json} does, for any JSON; paths are appended to its URL. Its connections are closed with the
+ * scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const service = ({
+  connectTimeout,
+  maxBytes = defaultMaxBytes,
+  url
+}: ServiceSettings): Effect.Effect<
+  (question: Questions["http"]) => Effect.Effect<unknown, SourceError>,
+  never,
+  Scope.Scope
+> =>
+  Effect.map(dispatching({ connectTimeout }), (dispatcher) => {
+    Options.count("Http.service", "maxBytes", maxBytes)
+    const base = Redacted.value(url).replace(/\/+$/, "")
+    return ({ body, headers, method, path }) =>
+      Effect.withFiberRuntime((fiber) =>
+        new Asked(fiber, Either.right<unknown>, maxBytes).directly(dispatcher, {
+          method,
+          url: URL.canParse(base + path) ? new URL(base + path) : undefined,
+          ...(body === undefined ? { headers, body } : inJson(headers, body))
+        })
+      )
   })
 
-/** undici sends the fragment of a URL, and passes over its credentials; here they mean what they mean everywhere. */
-const cleaned = (request: HttpClientRequest.HttpClientRequest, url: URL) => {
-  const credentials = [decoded(url.username), decoded(url.password)] as const
-  url.username = url.password = url.hash = ""
-  const plain = HttpClientRequest.removeHash(
-    HttpClientRequest.setUrlParams(HttpClientRequest.setUrl(request, url.toString()), [])
-  )
-  const needsThem = credentials.join("") !== "" && request.headers["authorization"] === undefined
-  return needsThem ? HttpClientRequest.basicAuth(plain, ...credentials) : plain
-}
-
-const isPlain = ({ body }: HttpClientRequest.HttpClientRequest) => body._tag === "Empty" || body._tag === "Uint8Array"
-
-const question = ({ request: { body, headers, method }, url }: Ready): Question => ({
-  method,
-  url,
-  headers,
-  body: body._tag === "Uint8Array" ? body.body : undefined
+const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({
+  headers: { ...headers, "content-type": "application/json" },
+  body: Buffer.from(JSON.stringify(body))
 })
-
-const onlyRequest = ({ request }: Ready) => request
 
 /** By a client that somebody has changed, or made. */
 const throughClient = <E extends Broken>(
@@ -185,11 +166,3 @@ const throughClient = <E extends Broken>(
     )
     return { status, headers, body: size > maxBytes ? ("too long" as const) : Buffer.concat(chunks) }
   }).pipe(Effect.scoped)
-
-const decoded = (text: string) => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}

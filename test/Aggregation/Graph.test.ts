@@ -237,13 +237,18 @@ describe("Graph", () => {
     }).pipe(aggregator)
   )
 
-  it.effect("its sources are asked by a gather, not one by one", () =>
+  it.effect("its sources that wait for each other are asked by a gather, not one by one", () =>
     Effect.gen(function* () {
-      const { a } = Graph.make().source("a", { ask: () => succeeds(1) })()
-      const exit = yield* Effect.exit(a.effect)
-
-      assert(Exit.isFailure(exit))
-      assert.match(String(Option.getOrNull(Cause.dieOption(exit.cause))), /are asked together, by a gather/)
+      const sources = Graph.make()
+        .source("a", { ask: () => succeeds(1) })
+        .source("b", { after: ["a"], ask: ({ a }) => succeeds(a) })
+        .source("c", { ask: () => succeeds(3) })()
+      for (const { effect } of [sources.a, sources.b]) {
+        const exit = yield* Effect.exit(effect)
+        assert(Exit.isFailure(exit))
+        assert.match(String(Option.getOrNull(Cause.dieOption(exit.cause))), /are asked together, by a gather/)
+      }
+      assert.strictEqual(yield* sources.c.effect, 3)
     })
   )
 

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Context, Effect, Either, Schema } from "effect"
 import * as Aggregation from "../../Aggregation.ts"
 import * as Graph from "../../Aggregation/Graph.ts"
 import { Aggregator, SourceFailed } from "../../Aggregator.ts"
 import { QuorumNotReached } from "../../Gather.ts"
 import * as Outcome from "../../Outcome.ts"
 import * as Endpoint from "../Endpoint.ts"
-import { Inbound } from "../Inbound.ts"
+import { Inbound, type InboundRequest } from "../Inbound.ts"
 import * as Sources from "./Checks/Sources.ts"
 import type * as File from "./File.ts"
 import * as Answering from "./File/Answering.ts"
@@ -27,12 +27,13 @@ import type { Values } from "./Question.ts"
  */
 export interface Service {
   readonly guard: Guards.Guard
-  /** Fills in the question of a source; these headers are sent on with it. */
+  /** Fills in the question of the source of this name; these headers are sent on with it. */
   readonly ask: (
+    name: string,
     source: File.Source,
     values: Values,
     forwarded: Readonly<Record<string, string>>
-  ) => Effect.Effect<Asking, unknown>
+  ) => Either.Either<Asking, unknown>
 }
 
 /**
@@ -152,16 +153,28 @@ const node = (
     after: Sources.after(source, Object.keys(file.sources)),
     policy: policyOf(source),
     ask: (answers, input) =>
-      Effect.flatMap(Inbound, (inbound) => {
-        const headers = forward.flatMap((header) => {
-          const value = inbound?.headers[header]
-          return value === undefined ? [] : [[header, value] as const]
-        })
-        const asking = service.ask(source, { ...input, ...answers }, Object.fromEntries(headers))
-        return Effect.flatMap(asking, ({ answer, question }) => guard(question)(service.guard(answer)))
+      Effect.withFiberRuntime((fiber) => {
+        const sent = sentOn(forward, Context.get(fiber.currentContext, Inbound))
+        const asking = service.ask(name, source, { ...input, ...answers }, sent)
+        if (Either.isLeft(asking)) return Effect.fail(asking.left)
+        const { answer, question } = asking.right
+        return guard(question)(service.guard(answer))
       })
   }
 }
+
+const nothing = {}
+
+/** Those headers of the request that are sent on. */
+const sentOn = (names: ReadonlyArray<string>, inbound: InboundRequest | undefined): Readonly<Record<string, string>> =>
+  names.length === 0
+    ? nothing
+    : Object.fromEntries(
+        names.flatMap((name) => {
+          const value = inbound?.headers[name]
+          return value === undefined ? [] : [[name, value] as const]
+        })
+      )
 
 /** In a file, what is absent is `null`. */
 const policyOf = ({ policy = "required" }: File.Source): Graph.Policy =>

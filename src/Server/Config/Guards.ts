@@ -18,7 +18,13 @@ import type * as File from "./File.ts"
  */
 export type Guard = <A, R>(effect: Effect.Effect<A, unknown, R>) => Effect.Effect<A, unknown, R>
 
-const none: Guard = (effect) => effect
+/**
+ * The guard that does nothing.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const none: Guard = (effect) => effect
 
 /**
  * The guards around each call to a service, shared by all that ask it. Options that cannot be meant are an `InvalidOption`.
@@ -27,6 +33,8 @@ const none: Guard = (effect) => effect
  * @category constructors
  */
 export const ofService = (name: string, service: File.Service): Guard => {
+  const { breaker: broken, bulkhead: limit, rateLimit: rate, timeLimit } = service
+  if ([broken, limit, rate, timeLimit].every((guard) => guard === undefined)) return none
   const breaker = makeBreaker(name, service.breaker)
   const bulkhead = makeBulkhead(name, service.bulkhead)
   const rateLimit = makeRateLimit(name, service.rateLimit)
@@ -77,6 +85,8 @@ export const ofSource = (name: string, source: File.Source): ((question: () => s
   const cache = makeCache(name, source.cache)
   const limited = source.timeLimit === undefined ? none : Resilience.timeLimit(source.timeLimit)
   const marked = isOnce(source) ? Resilience.once : none
+  const { hedge: second, retry: again, cache: kept, timeLimit } = source
+  if (marked === none && [second, again, kept, timeLimit].every((guard) => guard === undefined)) return () => none
   return (question) => (effect) => effect.pipe(marked, hedge, retry, cache(question), limited)
 }
 

@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Redacted } from "effect"
-import { Asking } from "../../Receipt/Asking.ts"
+import { Either, Redacted } from "effect"
 import type { Questions } from "../../Source.ts"
 import * as File from "./File.ts"
 import { isHeader } from "./File/Inputs.ts"
@@ -20,7 +19,7 @@ import { type Form, Given, type Reference, ReferenceUnusable, Template } from ".
 export type Values = Readonly<Record<string, unknown>>
 
 /**
- * What a source asks besides the headers that are sent on, which only the request knows.
+ * What a source of this name asks besides the headers that are sent on, which only the request knows.
  *
  * @since 0.1.0
  * @category constructors
@@ -28,18 +27,17 @@ export type Values = Readonly<Record<string, unknown>>
 export const make = <K extends File.Kind>(
   kind: K,
   service: File.Service,
+  name: string,
   source: File.Source,
   values: Values
-): Effect.Effect<Questions[K], ReferenceUnusable> =>
-  Effect.flatMap(Asking, ({ name }) =>
-    Effect.suspend(() => {
-      try {
-        return Effect.succeed(makers[kind](new Filling(name, values), source, service))
-      } catch (error) {
-        return error instanceof ReferenceUnusable ? error : Effect.die(error)
-      }
-    })
-  )
+): Either.Either<Questions[K], ReferenceUnusable> => {
+  try {
+    return Either.right(makers[kind](new Filling(name, values), source, service))
+  } catch (error) {
+    if (error instanceof ReferenceUnusable) return Either.left(error)
+    throw error
+  }
+}
 
 type Makers = { readonly [K in File.Kind]: (fill: Filling, source: File.Source, service: File.Service) => Questions[K] }
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, Option, Redacted, type Scope } from "effect"
+import { Cause, Effect, Either, Exit, Option, Redacted, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import { isAbsolute, join } from "node:path"
 import { InvalidOption } from "../../Options.ts"
@@ -55,7 +55,7 @@ export const open = ({ services }: File.File, folder: string): Effect.Effect<Mad
  */
 export const unopened = ({ services }: File.File): Made => guarded(services, () => nobody)
 
-const nobody: Ask = () => Effect.dieMessage("This service was not opened")
+const nobody: Ask = () => Either.right({ question: () => "", answer: Effect.dieMessage("This service was not opened") })
 
 const guarded = (services: File.File["services"], askOf: (name: string) => Ask): Made => {
   const opened = new Map<string, Service>()
@@ -93,12 +93,13 @@ const connect = <K extends File.Kind>(kind: K, service: File.Service, settings: 
   Effect.map(
     Effect.flatMap(Drivers, (drivers) => drivers[kind](settings)),
     (send): Ask =>
-      (source, values, forwarded) =>
-        Effect.map(Question.make(kind, service, source, values), (filled) => {
+      (name, source, values, forwarded) =>
+        Either.map(Question.make(kind, service, name, source, values), (filled) => {
           const question = sentOn(filled, forwarded)
+          const answer = send(question)
           return {
             question: () => tokenOf(question),
-            answer: Effect.map(send(question), (answer) => first(source, answer))
+            answer: source.one === true ? Effect.map(answer, first) : answer
           }
         })
   )
@@ -110,5 +111,4 @@ const tokenOf = (question: object): string => createHash("sha256").update(JSON.s
 const sentOn = <Q extends Questions[File.Kind]>(question: Q, forwarded: Readonly<Record<string, string>>): Q =>
   "headers" in question ? { ...question, headers: { ...forwarded, ...question.headers } } : question
 
-const first = ({ one }: File.Source, answer: unknown) =>
-  one === true && Array.isArray(answer) ? ((answer[0] as unknown) ?? null) : answer
+const first = (answer: unknown) => (Array.isArray(answer) ? ((answer[0] as unknown) ?? null) : answer)

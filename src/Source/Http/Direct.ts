@@ -5,7 +5,7 @@
  */
 import type { HttpClient } from "@effect/platform"
 import type * as Undici from "@effect/platform-node/Undici"
-import { Context, Effect } from "effect"
+import { Context } from "effect"
 
 /**
  * The dispatcher of a client that nobody has changed: what it does can be done without it.
@@ -39,8 +39,19 @@ export interface Question {
  */
 export interface Reply {
   readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly headers: Readonly<Record<string, string | Array<string> | undefined>>
   readonly body: Uint8Array | "unread" | "too long"
+}
+
+/**
+ * A header of a reply; what is said several times, in one line.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const headerOf = ({ headers }: Pick<Reply, "headers">, name: string): string | undefined => {
+  const value = headers[name]
+  return Array.isArray(value) ? value.join(", ") : value
 }
 
 /**
@@ -56,8 +67,9 @@ export interface Broken {
 }
 
 /**
- * Asks, and reads a body of at most `maxBytes`. Fails with what undici fails with. However it ends, other than by reading the
- * body to its end, the connection is closed.
+ * Asks, reads a body of at most `maxBytes`, and calls back once, with what undici failed with if it did; gives the way to
+ * cancel, after which nothing is called back. However it ends, other than by reading the body to its end, the connection is
+ * closed.
  *
  * @since 0.1.0
  * @category running
@@ -65,27 +77,27 @@ export interface Broken {
 export const exchange = (
   dispatcher: Undici.Dispatcher,
   { body, headers, method, url }: Question,
-  maxBytes: number
-): Effect.Effect<Reply, Broken> =>
-  Effect.async((resume) => {
-    const exchange = new Exchange(maxBytes, resume)
-    try {
-      dispatcher.dispatch(
-        {
-          origin: url.origin,
-          path: url.pathname + url.search,
-          // The cast: undici refuses a method that it does not know, as it refuses any wrong option.
-          method: method as Undici.Dispatcher.HttpMethod,
-          headers,
-          body: body ?? null
-        },
-        exchange
-      )
-    } catch (cause) {
-      resume(Effect.fail({ cause }))
-    }
-    return Effect.sync(() => exchange.abort())
-  })
+  maxBytes: number,
+  done: (end: Reply | Broken) => void
+): (() => void) => {
+  const exchange = new Exchange(maxBytes, done)
+  try {
+    dispatcher.dispatch(
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        // The cast: undici refuses a method that it does not know, as it refuses any wrong option.
+        method: method as Undici.Dispatcher.HttpMethod,
+        headers,
+        body: body ?? null
+      },
+      exchange
+    )
+  } catch (cause) {
+    done({ cause })
+  }
+  return () => exchange.abort()
+}
 
 class Exchange implements Undici.Dispatcher.DispatchHandler {
   private controller: Undici.Dispatcher.DispatchController | undefined = undefined
@@ -96,7 +108,7 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
 
   constructor(
     private readonly maxBytes: number,
-    private readonly resume: (effect: Effect.Effect<Reply, Broken>) => void
+    private readonly done: (end: Reply | Broken) => void
   ) {}
 
   abort(): void {
@@ -110,15 +122,11 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
     if (this.aborted) controller.abort(gone)
   }
 
-  onResponseStart(
-    _: Undici.Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | Array<string> | undefined>
-  ): void {
+  onResponseStart(_: Undici.Dispatcher.DispatchController, status: number, headers: Reply["headers"]): void {
     // What is said before the answer, such as 103 Early Hints, is said over by it.
-    this.reply = { status, headers: first(headers) }
+    this.reply = { status, headers }
     if (status >= 300) this.leave("unread")
-    else if (Number(this.reply.headers["content-length"]) > this.maxBytes) this.leave("too long")
+    else if (Number(headerOf(this.reply, "content-length")) > this.maxBytes) this.leave("too long")
   }
 
   onResponseData(_: Undici.Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -129,30 +137,22 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.aborted || this.reply === undefined) return
+    const { headers, status } = this.reply
     const [chunk] = this.chunks
-    const body = this.chunks.length === 1 ? chunk! : Buffer.concat(this.chunks)
-    this.resume(Effect.succeed({ ...this.reply, body }))
+    this.done({ status, headers, body: this.chunks.length === 1 ? chunk! : Buffer.concat(this.chunks) })
   }
 
   onResponseError(_: Undici.Dispatcher.DispatchController, cause: Error): void {
-    if (!this.aborted) this.resume(Effect.fail({ cause }))
+    if (!this.aborted) this.done({ cause })
   }
 
   private leave(body: "unread" | "too long"): void {
     if (this.aborted) return
-    this.resume(Effect.succeed({ ...this.reply!, body }))
+    // First, so that nothing is called back from here on.
     this.abort()
+    this.done({ ...this.reply!, body })
   }
 }
 
 /** One for all: nobody sees it, and to make one takes a stack trace. */
 const gone = new Error("the request was cancelled")
-
-const first = (headers: Record<string, string | Array<string> | undefined>): Reply["headers"] => {
-  const all: Record<string, string | undefined> = {}
-  for (const name of Object.keys(headers)) {
-    const value = headers[name]
-    all[name] = Array.isArray(value) ? value.join(", ") : value
-  }
-  return all
-}

@@ -3,27 +3,31 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect } from "effect"
+import type { Clock } from "effect"
 import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../../Source.ts"
 import * as Fault from "../Fault.ts"
-import type { Broken, Reply } from "./Direct.ts"
+import { type Broken, headerOf, type Reply } from "./Direct.ts"
 
 const transient = new Set([408, 425, 429])
 
 /**
- * Fails unless the status is a success; with how long to wait, if the answer says so.
+ * The error for a status that is no success, with how long to wait if the answer says so; else `undefined`.
  *
  * @since 0.1.0
  * @category errors
  */
-export const accepted = (source: string, asked: string, { headers, status }: Reply) => {
-  if (status >= 200 && status < 300) return Effect.void
-  const reason = `${asked} answered ${status}`
+export const refusal = (
+  source: string,
+  asked: () => string,
+  reply: Reply,
+  clock: Clock.Clock
+): SourceRejected | SourceUnavailable | undefined => {
+  const { status } = reply
+  if (status >= 200 && status < 300) return undefined
+  const reason = `${asked()} answered ${status}`
   if (status < 500 && !transient.has(status)) return new SourceRejected({ source, reason, status })
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const retryAfter = readRetryAfter(headers["retry-after"], now)
-    return new SourceUnavailable({ source, reason, ...(retryAfter === undefined ? {} : { retryAfter }) })
-  })
+  const retryAfter = readRetryAfter(headerOf(reply, "retry-after"), clock.unsafeCurrentTimeMillis())
+  return new SourceUnavailable({ source, reason, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }
 
 /** `Retry-After`, in seconds or as a date, as milliseconds from now; what cannot be read is passed over. */
@@ -35,32 +39,26 @@ const readRetryAfter = (text: string | undefined, now: number): number | undefin
 }
 
 /**
- * The JSON of a body.
+ * The JSON of a body, or why there is none.
  *
  * @since 0.1.0
  * @category getters
  */
-export const parsed = (
-  { body, headers }: Reply,
-  maxBytes: number,
-  malformed: (reason: string) => SourceMalformed
-): Effect.Effect<unknown, SourceMalformed> =>
-  Effect.try({
-    try: (): unknown => {
-      if (typeof body === "string") throw new Error(body)
-      return JSON.parse(decoder.decode(body))
-    },
+export const parsed = (reply: Reply, maxBytes: number): { readonly json: unknown } | { readonly malformed: string } => {
+  const { body } = reply
+  if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
+  try {
+    return { json: JSON.parse(decoder.decode(body)) }
+  } catch {
     // The message of the parser quotes the body.
-    catch: () => {
-      if (body === "too long") return malformed(`the body is longer than ${maxBytes} bytes`)
-      return malformed(body.length === 0 ? "the body is empty" : `the body is no JSON${named(headers)}`)
-    }
-  })
+    return { malformed: body.length === 0 ? "the body is empty" : `the body is no JSON${named(reply)}` }
+  }
+}
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-const named = (headers: Reply["headers"]) => {
-  const type = /^[\w.+-]{1,40}\/[\w.+-]{1,60}/.exec(headers["content-type"] ?? "")
+const named = (reply: Reply) => {
+  const type = /^[\w.+-]{1,40}\/[\w.+-]{1,60}/.exec(headerOf(reply, "content-type") ?? "")
   return type === null || type[0] === "application/json" ? "" : `, it is ${type[0]}`
 }
 

@@ -1,0 +1,158 @@
+/**
+ * One value that is asked for over HTTP: the request as it is sent, and what the reply means.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as Undici from "@effect/platform-node/Undici"
+import { Effect, Either, Exit, type Fiber, FiberId, Option, type ParseResult } from "effect"
+import { type SourceError, SourceMalformed, SourceRejected } from "../../Source.ts"
+import * as Mismatch from "../Mismatch.ts"
+import { type Broken, exchange, type Question, type Reply } from "./Direct.ts"
+import { Place } from "./Place.ts"
+import { parsed, refusal, transportError } from "./Replies.ts"
+
+/**
+ * Reads a value from JSON; an `Either` is read at once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Decode<A, R> = (json: unknown) => Effect.Effect<A, ParseResult.ParseError, R>
+
+/**
+ * A value of JSON that is being asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Asked<A, R> {
+  private readonly place: Place
+  /** What errors call it. */
+  private what: () => string = () => "GET"
+
+  constructor(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    private readonly decode: Decode<A, R>,
+    private readonly maxBytes: number
+  ) {
+    this.place = new Place(fiber)
+  }
+
+  /** By a dispatcher. A URL that is `undefined` is none. */
+  directly(
+    dispatcher: Undici.Dispatcher,
+    { body, headers, method, url }: Omit<Question, "url"> & { readonly url: URL | undefined }
+  ): Effect.Effect<A, SourceError, R> {
+    this.what = () => method
+    if (!isWhole(url)) return this.ended(Effect.fail(this.notWhole()))
+    const authorization = headers["authorization"] === undefined ? credentials(url) : undefined
+    const question = {
+      method,
+      url,
+      headers: {
+        ...headers,
+        ...(authorization && { authorization }),
+        accept: "application/json",
+        ...this.prepared(method, url)
+      },
+      body
+    }
+    return Effect.async((resume) => {
+      const cancel = exchange(dispatcher, question, this.maxBytes, (end) => resume(this.ended(this.answer(end))))
+      return Effect.sync(() => {
+        cancel()
+        this.place.ended(Exit.interrupt(FiberId.none))
+      })
+    })
+  }
+
+  /** By a client of one's own, which has the last word on the request. */
+  through(
+    send: (
+      prepare: (
+        request: HttpClientRequest.HttpClientRequest
+      ) => Effect.Effect<HttpClientRequest.HttpClientRequest, SourceRejected>
+    ) => Effect.Effect<Reply, Broken>
+  ): Effect.Effect<A, SourceError, R> {
+    const sent = send((request) => {
+      const { method } = request
+      this.what = () => method
+      const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
+      if (!isWhole(url)) return Effect.fail(this.notWhole())
+      const authorization = request.headers["authorization"] === undefined ? credentials(url) : undefined
+      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, url))
+      return Effect.succeed(
+        authorization === undefined ? plain : HttpClientRequest.setHeader(plain, "authorization", authorization)
+      )
+    })
+    const { span } = this.place
+    const within = span === undefined ? sent : Effect.withParentSpan(sent, span)
+    return Effect.onExit(
+      Effect.matchEffect(within, { onSuccess: (reply) => this.answer(reply), onFailure: (end) => this.answer(end) }),
+      (exit) => Effect.sync(() => this.place.ended(exit))
+    )
+  }
+
+  /** What is sent besides what the request says. */
+  private prepared(method: string, url: URL): Readonly<Record<string, string>> {
+    this.what = () => `${method} ${url.origin}${url.pathname}`
+    this.place.asks(method, url)
+    return this.place.headers()
+  }
+
+  private notWhole(): SourceRejected {
+    return new SourceRejected({
+      source: this.place.source,
+      reason: "its URL is not a whole one of http or https"
+    })
+  }
+
+  private answer(end: Reply | Broken): Effect.Effect<A, SourceError, R> {
+    if (end instanceof SourceRejected) return Effect.fail(end)
+    const { clock, source, span } = this.place
+    if (!("status" in end)) return Effect.fail(transportError(source, this.what(), end))
+    span?.attribute("http.response.status_code", end.status)
+    const malformed = (reason: string) => new SourceMalformed({ source, reason: `${this.what()}: ${reason}` })
+    const refused = refusal(source, this.what, end, clock)
+    if (refused !== undefined) return Effect.fail(refused)
+    const body = parsed(end, this.maxBytes)
+    if ("malformed" in body) return Effect.fail(malformed(body.malformed))
+    const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
+    const value = this.decode(body.json)
+    if (!isKnown(value)) return Effect.mapError(value, misfit)
+    return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
+  }
+
+  /** What is known at once costs no effect for the end of the span. */
+  private ended(answer: Effect.Effect<A, SourceError, R>): Effect.Effect<A, SourceError, R> {
+    if (!Exit.isExit(answer)) return Effect.onExit(answer, (exit) => Effect.sync(() => this.place.ended(exit)))
+    this.place.ended(answer)
+    return answer
+  }
+}
+
+/** An effect that is an `Either` is one of the same types. */
+const isKnown = <A, E, R>(value: Effect.Effect<A, E, R>): value is Either.Either<A, E> => Either.isEither(value)
+
+const isWhole = (url: URL | undefined): url is URL => url !== undefined && /^https?:$/.test(url.protocol)
+
+/** undici sends the fragment of a URL, and passes over its credentials; here they mean what they mean everywhere. */
+const cleaned = (request: HttpClientRequest.HttpClientRequest, url: URL) => {
+  const clean = new URL(url)
+  clean.username = clean.password = clean.hash = ""
+  return HttpClientRequest.removeHash(
+    HttpClientRequest.setUrlParams(HttpClientRequest.setUrl(request, clean.toString()), [])
+  )
+}
+
+const credentials = ({ password, username }: URL): string | undefined =>
+  username === "" && password === "" ? undefined : `Basic ${btoa(`${decoded(username)}:${decoded(password)}`)}`
+
+const decoded = (text: string) => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
