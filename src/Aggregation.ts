@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, ParseResult, Schema, type Stream } from "effect"
+import { Effect, Either, ParseResult, Schema, type Stream } from "effect"
 import { Aggregator } from "./Aggregator.ts"
 import type { Answers, Effects, Failed, Needs, Sources } from "./Aggregator/Shape.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
@@ -132,15 +132,27 @@ export const make = <I, A, const S extends Sources, IEncoded = I, AEncoded = A>(
         Effect.map(Aggregator.collect(name, sources(value), options), (outcomes) => partial(outcomes, value))),
     stream: (value: I) => Aggregator.stream(name, sources(value), options),
     decode: (value: unknown) =>
-      Effect.mapError(
-        decodeInput(value, { onExcessProperty: "error" }),
-        (error) => new InputRejected({ aggregation: name, ...firstIssue(error) })
+      orElse(decodeInput(value, strictly), (error) =>
+        Either.left(new InputRejected({ aggregation: name, ...firstIssue(error) }))
       ),
     encode: (value: A) =>
-      Effect.catchAll(encodeOutput(value), (error) =>
+      orElse(encodeOutput(value), (error) =>
         Effect.die(new OutputMismatch({ aggregation: name, ...firstIssue(error) }))
       )
   })
+}
+
+const strictly = { onExcessProperty: "error" } as const
+
+/** Most schemas give an `Either`, which needs no effect to be read. */
+const orElse = <A, E, F>(
+  result: Effect.Effect<A, E>,
+  otherwise: (error: E) => Effect.Effect<never, F>
+): Effect.Effect<A, F> => {
+  if (!Either.isEither(result)) return Effect.catchAll(result, otherwise)
+  // The cast: the `Either` that an effect is has the types of the effect.
+  const known = result as Either.Either<A, E>
+  return Either.isRight(known) ? Either.right(known.right) : otherwise(known.left)
 }
 
 const firstIssue = (error: ParseResult.ParseError) => {

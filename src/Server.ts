@@ -3,20 +3,22 @@
  *
  * @since 0.1.0
  */
-import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { Config, type ConfigError, Context, Effect, Layer, Scope } from "effect"
 import type { Aggregator } from "./Aggregator.ts"
 import * as Access from "./Server/Access.ts"
 import * as Admin from "./Server/Admin.ts"
+import * as Cors from "./Server/Cors.ts"
 import * as Drain from "./Server/Drain.ts"
 import * as Endpoint from "./Server/Endpoint.ts"
 import { environment } from "./Server/Environment.ts"
+import * as Forking from "./Server/Forking.ts"
 import * as InFlight from "./Server/InFlight.ts"
 import * as Listener from "./Server/Listener.ts"
 import * as Recent from "./Server/Recent.ts"
-import type { App } from "./Server/Router.ts"
 import * as Routes from "./Server/Routes.ts"
 import * as Settings from "./Server/Settings.ts"
+import * as Spans from "./Server/Spans.ts"
+import * as Writing from "./Server/Writing.ts"
 
 export {
   /** @since 0.1.0 */
@@ -104,12 +106,13 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const drain = Drain.make()
     const inFlight = InFlight.make(settings.maxInFlight)
     const recent = yield* Recent.make
-    const state = { drain, inFlight, recent }
-    const app = yield* Routes.make(endpoints, services, { ...settings, ...state })
-    const access = { drain, log: settings.accessLog, writeTimeout: settings.writeTimeout }
-    const shared = crossOrigin(app, settings.cors)
-    const open = { ...access, probes: Routes.probes, hint: Routes.hint }
-    const server = yield* Listener.make(Access.controlled(shared, open), settings)
+    const state = { drain, inFlight, recent, clock: yield* Effect.clock, fork: yield* Forking.make }
+    const spans = yield* Spans.make
+    const app = Routes.make(endpoints, services, { ...settings, ...state, spans })
+    const write = settings.accessLog ? yield* Writing.make(state.clock) : undefined
+    const access = { ...state, write, writeTimeout: settings.writeTimeout }
+    const open = Access.controlled(Cors.shared(app, settings.cors), { ...access, probes: Routes.probes })
+    const server = yield* Listener.make(open, settings)
     const admin = settings.admin && (yield* administer({ ...settings, ...settings.admin, ...state }, access))
     // It runs before those above close, and so while they still listen.
     yield* Effect.addFinalizer(() => drain.run(settings.drain, grace))
@@ -118,28 +121,9 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
 
 const administer = (
   options: Admin.AdminOptions & Listener.ListenerOptions,
-  access: Omit<Access.AccessOptions, "probes" | "hint">
+  access: Omit<Access.AccessOptions, "probes">
 ) =>
-  Effect.flatMap(Admin.make(options), (app) =>
-    Listener.make(Access.controlled(app, { ...access, probes: Admin.paths, hint: Admin.hint }), options)
+  // Wrong options are raised when this runs.
+  Effect.suspend(() =>
+    Listener.make(Access.controlled(Admin.make(options), { ...access, probes: Admin.paths }), options)
   )
-
-/** The middleware would take an empty list for everybody. */
-const crossOrigin = (app: App, origins: ReadonlyArray<string>): App =>
-  origins.length === 0
-    ? app
-    : HttpMiddleware.cors({
-        allowedOrigins: origins,
-        allowedMethods: ["GET", "HEAD", "POST"],
-        exposedHeaders: exposed,
-        maxAge: 600
-      })(app)
-
-const exposed = [
-  "server-timing",
-  "muster-complete",
-  "muster-receipt",
-  "preference-applied",
-  "retry-after",
-  "x-request-id"
-]

@@ -3,9 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, type Redacted, Stream } from "effect"
+import { Context, Effect, type Redacted, Stream } from "effect"
 import { isIP } from "node:net"
 import * as Options from "../Options.ts"
 import * as Page from "../Page.ts"
@@ -13,7 +11,8 @@ import { line } from "../Receipt/Recording.ts"
 import * as Accept from "./Accept.ts"
 import type { Drain } from "./Drain.ts"
 import * as Events from "./Events.ts"
-import * as Exchange from "./Exchange.ts"
+import type { Answer, App, Exchange } from "./Exchange.ts"
+import type { Fork } from "./Forking.ts"
 import * as Gauges from "./Gauges.ts"
 import * as Health from "./Health.ts"
 import type { InFlight } from "./InFlight.ts"
@@ -22,6 +21,7 @@ import * as Metrics from "./Metrics.ts"
 import * as Problem from "./Problem.ts"
 import * as Prometheus from "./Prometheus.ts"
 import type { Recent } from "./Recent.ts"
+import * as Reply from "./Reply.ts"
 import * as Router from "./Router.ts"
 
 /**
@@ -33,6 +33,7 @@ import * as Router from "./Router.ts"
 export interface AdminOptions {
   readonly host: string
   readonly token: Redacted.Redacted | undefined
+  readonly fork: Fork
   readonly drain: Drain
   readonly inFlight: InFlight
   readonly recent: Recent
@@ -50,13 +51,8 @@ const told = ["/metrics", "/receipts", "/healthz", "/readyz"]
  */
 export const paths: ReadonlySet<string> = new Set([...Page.paths, ...told])
 
-/**
- * What is said to whoever asks for something else.
- *
- * @since 0.1.0
- * @category models
- */
-export const hint = `There is /, ${told.join(", ")}`
+/** What is said to whoever asks for something else. */
+const hint = `There is /, ${told.join(", ")}`
 
 /**
  * The application of the admin port:
@@ -73,30 +69,37 @@ export const hint = `There is /, ${told.join(", ")}`
  * @since 0.1.0
  * @category handlers
  */
-export const make = (options: AdminOptions): Effect.Effect<Router.App> => {
+export const make = (options: AdminOptions): App => {
   const { drain, host, inFlight, recent, token } = options
   if (token === undefined && !isLoopback(host))
     Options.refuse("Server.layer", "admin.host", host, "127.0.0.1 unless there is an admin.token")
   const keys = token === undefined ? undefined : Keys.make([token])
-  const mayAsk = ({ headers }: HttpServerRequest) =>
+  const mayAsk = ({ headers }: Exchange) =>
     keys === undefined ? isLoopback(hostOf(headers["host"])) : keys.admit(headers) !== undefined
-  const refused = Effect.succeed(Problem.respond(keys === undefined ? misdirected : Problem.unauthorized))
-  const guarded = (handler: Router.Route["handler"]) =>
-    Effect.flatMap(HttpServerRequest, (request) => (mayAsk(request) ? handler : refused))
-  const ready = Effect.flatMap(HttpServerRequest, (request) =>
-    Health.ready(drain, inFlight, recent, mayAsk(request) ? "details" : "summary")
-  )
-  const assets = Array.from(Page.assets(), ([path, { body, headers }]): Router.Route => {
-    const page = Effect.succeed(HttpServerResponse.text(body, { headers, contentType: headers["content-type"] }))
-    return { method: "GET", path, handler: keys === undefined ? guarded(page) : page }
+  const refused = Problem.respond(keys === undefined ? misdirected : Problem.unauthorized)
+  const guarded =
+    (handler: (exchange: Exchange) => Answer): Router.Route["handler"] =>
+    (exchange) =>
+      mayAsk(exchange) ? handler(exchange) : refused
+  const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Router.Route => ({
+    method: "GET",
+    path,
+    handler
   })
-  return Router.make([
-    ...assets,
-    { method: "GET", path: "/metrics", handler: guarded(metrics(options)) },
-    { method: "GET", path: "/receipts", handler: guarded(receipts(options)) },
-    { method: "GET", path: "/healthz", handler: Health.live },
-    { method: "GET", path: "/readyz", handler: ready }
-  ])
+  const assets = Array.from(Page.assets(), ([path, { body, headers }]) => {
+    const page = Reply.make(body, { headers, type: headers["content-type"]! })
+    return get(path, keys === undefined ? guarded(() => page) : () => page)
+  })
+  return Router.make(
+    [
+      ...assets,
+      get("/metrics", guarded(metrics(options))),
+      get("/receipts", guarded(receipts(options))),
+      get("/healthz", Health.live),
+      get("/readyz", (exchange) => Health.ready(drain, inFlight, recent, mayAsk(exchange) ? "details" : "summary"))
+    ],
+    hint
+  )
 }
 
 /**
@@ -112,23 +115,25 @@ const hostOf = (header = ""): string => header.replace(/:\d+$/, "").replace(/^\[
 
 const misdirected = Problem.make("misdirected", "Ask for localhost, or give the server an admin token")
 
-const metrics = ({ inFlight }: AdminOptions) =>
-  Effect.map(Effect.zipRight(Metrics.sample(inFlight), Prometheus.text), (text) =>
-    HttpServerResponse.text(text, { contentType: Prometheus.contentType, headers: { "cache-control": "no-store" } })
-  )
+const metrics =
+  ({ fork, inFlight }: AdminOptions) =>
+  () => {
+    const text = Effect.zipRight(Metrics.sample(inFlight), Prometheus.text)
+    const reply = (text: string) => Reply.make(text, { type: Prometheus.contentType, headers: uncached })
+    return fork(Effect.map(text, reply), Context.empty())
+  }
 
-const receipts = ({ drain, heartbeat, inFlight, recent }: AdminOptions) =>
-  Effect.gen(function* () {
-    const exchange = yield* Exchange.Current
-    const { headers } = yield* HttpServerRequest
-    const form = Accept.choose(headers["accept"])
+const uncached = { "cache-control": "no-store" }
+
+const receipts =
+  ({ drain, heartbeat, inFlight, recent }: AdminOptions) =>
+  (exchange: Exchange): Answer => {
+    const form = Accept.choose(exchange.headers["accept"])
     if (form !== "sse") {
-      return HttpServerResponse.stream(Stream.encodeText(Stream.map(Stream.fromIterable(recent.receipts()), line)), {
-        contentType: Accept.types.ndjson,
-        headers: { "cache-control": "no-store" }
-      })
+      const lines = Stream.encodeText(Stream.map(Stream.fromIterable(recent.receipts()), line))
+      return Reply.make(lines, { type: Accept.types.ndjson, headers: uncached })
     }
-    return yield* Events.respond({
+    return Events.respond({
       form,
       exchange,
       heartbeat,
@@ -148,4 +153,4 @@ const receipts = ({ drain, heartbeat, inFlight, recent }: AdminOptions) =>
         })
       }
     })
-  })
+  }

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Receipt, SourceReceipt } from "../Receipt.ts"
+import * as Reply from "./Reply.ts"
 
 /**
  * An answer in JSON; with a receipt, both in one object: `{ "answer", "receipt" }`.
@@ -16,12 +16,7 @@ export const respond = (
   answer: unknown,
   receipt: Receipt | undefined,
   headers: Readonly<Record<string, string>>
-): HttpServerResponse.HttpServerResponse =>
-  // An answer of `undefined` is no JSON.
-  HttpServerResponse.text(JSON.stringify(receipt === undefined ? answer : { answer, receipt }) ?? "null", {
-    contentType: "application/json",
-    headers: { "cache-control": "no-store", ...headers }
-  })
+): Reply.Reply => Reply.json(receipt === undefined ? answer : { answer, receipt }, { headers })
 
 /**
  * What the headers say of how an answer came about: `Server-Timing` has every source, `Muster-Complete` says whether any

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { createHash } from "node:crypto"
 import type { Endpoint } from "./Endpoint.ts"
 import { fieldsOf } from "./Input.ts"
 import type { Info } from "./OpenApi.ts"
 import { kinds } from "./Problem.ts"
+import * as Reply from "./Reply.ts"
 
 const style = `:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}
@@ -39,11 +39,8 @@ export const headers: Readonly<Record<string, string>> = {
  * @since 0.1.0
  * @category responses
  */
-export const respond = (
-  endpoints: ReadonlyArray<Endpoint<unknown>>,
-  info: Info
-): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.text(page(endpoints, info), { contentType: "text/html; charset=utf-8", headers })
+export const respond = (endpoints: ReadonlyArray<Endpoint<unknown>>, info: Info): Reply.Reply =>
+  Reply.make(page(endpoints, info), { type: "text/html; charset=utf-8", headers })
 
 const page = (endpoints: ReadonlyArray<Endpoint<unknown>>, { title, version }: Info): string => `<!doctype html>
 <html lang="en">

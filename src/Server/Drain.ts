@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Fiber } from "effect"
+import { Effect } from "effect"
 
 /**
  * The phases of a server's life.
@@ -27,8 +27,10 @@ export interface Drain {
   readonly phase: () => Phase
   /** Calls back when that phase begins, at once if it has; what it gives stops that. */
   readonly on: (phase: "draining" | "cut", wake: () => void) => () => void
-  /** Keeps a fiber until it has ended; `stop` is called at the cut, and must make it end. */
-  readonly track: (fiber: Fiber.RuntimeFiber<unknown, unknown>, stop: () => void) => void
+  /**
+   * Waits for something until what this gives is called; `stop` is called at the cut, and must make it end.
+   */
+  readonly track: (stop: () => void) => () => void
   /** Drains: waits until nothing is in flight, or cuts after `limit` milliseconds and waits at most `grace` more. */
   readonly run: (limit: number, grace: number) => Effect.Effect<void>
   /** Cuts now, if it drains. */
@@ -43,7 +45,7 @@ export interface Drain {
  */
 export const make = (): Drain => {
   let phase: Phase = "open"
-  const fibers = new Map<Fiber.RuntimeFiber<unknown, unknown>, () => void>()
+  const tracked = new Set<() => void>()
   const waiting = { draining: new Set<() => void>(), cut: new Set<() => void>() }
   const idle = new Set<() => void>()
 
@@ -56,11 +58,11 @@ export const make = (): Drain => {
   const cut = () => {
     if (phase !== "draining") return
     enter("cut")
-    fibers.forEach((stop) => stop())
+    tracked.forEach((stop) => stop())
   }
 
   const whenIdle = Effect.async<void>((resume) => {
-    if (fibers.size === 0) return resume(Effect.void)
+    if (tracked.size === 0) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     idle.add(wake)
     return Effect.sync(() => void idle.delete(wake))
@@ -81,15 +83,13 @@ export const make = (): Drain => {
     phase: () => phase,
     on,
     cut,
-    track: (fiber, stop) => {
-      fibers.set(fiber, stop)
-      fiber.addObserver(() => {
-        fibers.delete(fiber)
-        if (fibers.size === 0) {
-          idle.forEach((wake) => wake())
-          idle.clear()
-        }
-      })
+    track: (stop) => {
+      tracked.add(stop)
+      return () => {
+        if (!tracked.delete(stop) || tracked.size > 0) return
+        idle.forEach((wake) => wake())
+        idle.clear()
+      }
     },
     run: (limit, grace) =>
       Effect.gen(function* () {

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Exit, type Redacted, type Schema } from "effect"
+import { type Duration, Effect, Either, type Exit, type Redacted, type Schema } from "effect"
 import type { Aggregation, InputRejected } from "../Aggregation.ts"
 import { Aggregator, type SourceFailed } from "../Aggregator.ts"
 import type { Needs, Sources } from "../Aggregator/Shape.ts"
@@ -117,7 +117,7 @@ export interface Endpoint<out R = never> {
   readonly description: string | undefined
   readonly input: Schema.Schema.All
   readonly output: Schema.Schema.All
-  /** Reads an input from outside. */
+  /** Reads an input from outside; most are read at once, which is an `Either`. */
   readonly ask: (input: unknown) => Effect.Effect<Question<R>, InputRejected>
 }
 
@@ -186,9 +186,24 @@ export const make = <I, A, const S extends Sources, IEncoded = I, AEncoded = A>(
     description: options.description,
     input: aggregation.input,
     output: aggregation.output,
-    ask: (input) => Effect.map(aggregation.decode(input), (decoded) => question(aggregation, decoded))
+    ask: (input) => {
+      const decoded = aggregation.decode(input)
+      // What is known at once is said at once.
+      return isKnown(decoded)
+        ? Either.map(decoded, (decoded) => question(aggregation, decoded))
+        : Effect.map(decoded, (decoded) => question(aggregation, decoded))
+    }
   }
 }
+
+/**
+ * True for an effect that needs not be run; it is an `Either` of the same types.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isKnown = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
+  Either.isEither(effect)
 
 /**
  * The endpoint of a servable: itself, or that of an aggregation by the default rules.

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect, Exit, FiberId, Mailbox, Schedule, type Scope } from "effect"
+import { Effect, Exit, FiberId, Mailbox, Schedule, Stream } from "effect"
 import { types } from "./Accept.ts"
 import type { Exchange } from "./Exchange.ts"
 import * as Problem from "./Problem.ts"
+import * as Reply from "./Reply.ts"
 
 /**
  * Writes an event. `id` is what a browser that comes back says it saw last.
@@ -31,14 +31,14 @@ export const lastId = "end"
  * @since 0.1.0
  * @category models
  */
-export interface Events<R> {
+export interface Events {
   readonly form: "sse" | "ndjson"
   readonly exchange: Exchange
   /** Milliseconds between two signs of life. */
   readonly heartbeat: number
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Writes the events, at its own speed; the response ends when it does. */
-  readonly run: (write: Write) => Effect.Effect<void, never, R>
+  readonly run: (write: Write) => Effect.Effect<void>
 }
 
 /**
@@ -50,14 +50,8 @@ export interface Events<R> {
  * @since 0.1.0
  * @category responses
  */
-export const respond = <R>({
-  exchange,
-  form,
-  headers,
-  heartbeat,
-  run
-}: Events<R>): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | Scope.Scope> =>
-  Effect.gen(function* () {
+export const respond = ({ exchange, form, headers, heartbeat, run }: Events): Reply.Reply => {
+  const events = Effect.gen(function* () {
     const mailbox = yield* Mailbox.make<Uint8Array>()
     const write: Write = (event, data, id) => void mailbox.unsafeOffer(encode[form](event, data, id))
     const end = Effect.sync(() => mailbox.unsafeDone(Exit.void))
@@ -71,12 +65,14 @@ export const respond = <R>({
       Effect.schedule(Schedule.spaced(heartbeat)),
       Effect.forkScoped
     )
-    return HttpServerResponse.stream(Mailbox.toStream(mailbox), {
-      contentType: types[form],
-      // The last asks proxies not to hold it back.
-      headers: { ...headers, "cache-control": "no-store", "x-accel-buffering": "no" }
-    })
+    return Mailbox.toStream(mailbox)
   })
+  return Reply.make(Stream.unwrapScoped(events), {
+    type: types[form],
+    // The last asks proxies not to hold it back.
+    headers: { ...headers, "cache-control": "no-store", "x-accel-buffering": "no" }
+  })
+}
 
 const text = new TextEncoder()
 

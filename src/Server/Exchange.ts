@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
-import { type Cause, Context, Effect } from "effect"
+import { type Cause, type Clock, Effect, type Fiber } from "effect"
+import type { IncomingMessage } from "node:http"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
+import type { Reply } from "./Reply.ts"
 
 /**
  * One request and what becomes of it. Whoever learns something writes it down.
@@ -14,6 +16,15 @@ import type { Recorder } from "../Receipt/Recorder.ts"
  * @category models
  */
 export class Exchange {
+  /** A name for it: its own `x-request-id` if that can be read, else a new one. */
+  readonly id: string
+  readonly method: string
+  readonly url: string
+  /** Without the query, which may hold what is nobody's business. */
+  readonly path: string
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly client: string | undefined
   /** The path of the endpoint, once it is known. */
   route: string | undefined = undefined
   /** What was answered; 499 means that nobody was left to answer. */
@@ -25,18 +36,34 @@ export class Exchange {
   recorder: Recorder | undefined = undefined
   /** Milliseconds after its start at which its answer was ready, and was only left to be sent. */
   answered: number | undefined = undefined
+  /** What every reply to it has among its headers. */
+  shared: Readonly<Record<string, string>> = {}
   /** Ends a streamed answer with a last word; at the cut of a drain it is called where others are interrupted. */
   close: (() => void) | undefined = undefined
+  /** Frees the place that it holds among those in flight; called again it does nothing. */
+  leave: () => void = () => {}
+  private readonly start: bigint
 
   constructor(
-    readonly id: string,
-    readonly method: string,
-    /** Without the query, which may hold what is nobody's business. */
-    readonly path: string,
-    readonly client: string | undefined,
-    /** Milliseconds since its start. */
-    readonly elapsed: () => number
-  ) {}
+    readonly message: IncomingMessage,
+    private readonly clock: Clock.Clock
+  ) {
+    this.start = clock.unsafeCurrentTimeNanos()
+    this.method = message.method!
+    this.url = message.url!
+    // Node gives lists only for cookies that are set, which no request does.
+    this.headers = message.headers as Exchange["headers"]
+    const given = this.headers["x-request-id"]
+    this.id = given !== undefined && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : crypto.randomUUID()
+    const end = this.url.search(/[?#]/)
+    this.path = end < 0 ? this.url : this.url.slice(0, end)
+    this.client = message.socket.remoteAddress
+  }
+
+  /** Milliseconds since its start. */
+  elapsed(): number {
+    return Number(this.clock.unsafeCurrentTimeNanos() - this.start) / 1e6
+  }
 
   /** What is known of its aggregation, once one was started. */
   get receipt(): Receipt | undefined {
@@ -45,12 +72,20 @@ export class Exchange {
 }
 
 /**
- * The exchange that is going on.
+ * A reply that is there, or a fiber that will have one.
  *
  * @since 0.1.0
- * @category services
+ * @category models
  */
-export class Current extends Context.Tag("effect-muster/Server/Exchange")<Current, Exchange>() {}
+export type Answer = Reply | Fiber.RuntimeFiber<Reply, never>
+
+/**
+ * An answer to whatever is asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type App = (exchange: Exchange) => Answer
 
 /**
  * Logs a bug that an answer has died of.

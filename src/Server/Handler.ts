@@ -3,20 +3,21 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Cause, Context, Duration, Effect, Option, type Scope } from "effect"
+import { type Clock, Context, Duration, Effect, Either, Tracer } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
 import * as Deadline from "../Deadline.ts"
 import type { Receipt } from "../Receipt.ts"
-import { Started } from "../Receipt/Recorder.ts"
+import { type Recorder, Started } from "../Receipt/Recorder.ts"
 import * as Answer from "./Answer.ts"
-import type { Endpoint, Question } from "./Endpoint.ts"
-import * as Exchange from "./Exchange.ts"
-import { Inbound } from "./Inbound.ts"
+import { type Endpoint, isKnown, type Question } from "./Endpoint.ts"
+import type { Answer as Answered, Exchange } from "./Exchange.ts"
+import type { Fork } from "./Forking.ts"
+import { Inbound, type InboundRequest } from "./Inbound.ts"
 import * as Input from "./Input.ts"
 import * as Problem from "./Problem.ts"
+import * as Reply from "./Reply.ts"
+import type { Params } from "./Router.ts"
+import type { Spans } from "./Spans.ts"
 import * as Streaming from "./Streaming.ts"
 import * as Wishes from "./Wishes.ts"
 
@@ -27,6 +28,9 @@ import * as Wishes from "./Wishes.ts"
  * @category models
  */
 export interface Settings {
+  readonly clock: Clock.Clock
+  readonly fork: Fork
+  readonly spans: Spans
   /** The deadline of an endpoint that has none, in milliseconds. */
   readonly deadline: number
   /** Milliseconds between two signs of life in a stream. */
@@ -34,93 +38,115 @@ export interface Settings {
 }
 
 /**
- * What answering needs besides what the sources need.
- *
- * @since 0.1.0
- * @category models
- */
-export type Needs = Aggregator | HttpServerRequest | Exchange.Current | Scope.Scope
-
-/**
- * Answers a request. Whatever happens there is a response, unless it is interrupted, which cancels the sources.
- *
- * `params` are the segments of the path; `leave` is called once no source is asked any more.
+ * Answers a request to an endpoint with these services. `params` are the segments of the path.
  *
  * @since 0.1.0
  * @category handlers
  */
-export const make = <R>(endpoint: Endpoint<R>, settings: Settings) => {
+export const make = <R>(
+  endpoint: Endpoint<R>,
+  services: Context.Context<Aggregator | R>,
+  { clock, deadline, fork, heartbeat, spans }: Settings
+): ((exchange: Exchange, params: Params) => Answered) => {
   const fields = Input.fieldsOf(endpoint.input)
   const wishesOf = Wishes.reader(endpoint, fields)
-  const span = `${endpoint.method} ${endpoint.path}`
+  const name = `${endpoint.method} ${endpoint.path}`
+  // The cast: everywhere there is one, or else its default.
+  const ambient = Context.get(services as Context.Context<never>, Deadline.Current)
 
-  const answer = (request: HttpServerRequest, exchange: Exchange.Exchange, params: Input.Params, leave: () => void) =>
-    Effect.gen(function* () {
-      yield* admit(endpoint, exchange, request)
-      const wished = yield* wishesOf(request)
-      if (wished.form === "none") return HttpServerResponse.empty()
-      const input = yield* Input.read(request, endpoint, fields, params, wished.reserved)
-      const question = yield* Effect.mapError(endpoint.ask(input), Problem.rejected)
-      if (Duration.toMillis(yield* Deadline.remaining) === 0) return yield* Effect.fail(Problem.tooLate)
-      const inbound = { id: exchange.id, headers: forwarded(endpoint, request), key: exchange.key }
-      const context = Context.make(Inbound, inbound).pipe(
-        Context.add(Started, (recorder) => void (exchange.recorder ??= recorder))
-      )
-      const answered =
-        wished.form === "json"
-          ? inJson(endpoint, question, wished, exchange)
-          : Streaming.respond({ endpoint, question, wished, exchange, heartbeat: settings.heartbeat, leave })
-      return yield* Effect.provide(answered, context)
-    }).pipe(
-      Effect.catchTag("Problem", (problem) => Effect.succeed(Problem.respond(problem))),
-      Effect.catchAllCause((cause) => (Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : bug(exchange, cause)))
-    )
+  const answer = (exchange: Exchange, params: Params, deadline: number, span: Tracer.Span | undefined): Answered => {
+    if (!mayAsk(endpoint, exchange)) return unauthorized
+    if (deadline <= now(clock)) return late
+    const wishes = wishesOf(exchange)
+    if (Either.isLeft(wishes)) return Problem.respond(wishes.left)
+    const wished = wishes.right
+    if (wished.form === "none") return Reply.empty()
+    const context = within(services, endpoint, exchange, deadline, span)
+    const plain = wished.form === "json"
+    const streamed = (question: Question<R>) =>
+      Streaming.respond({ context, endpoint, question, wished, exchange, heartbeat })
+    const asked = (question: Question<R>) =>
+      plain ? inJson(endpoint, question, wished, exchange) : Effect.succeed(streamed(question))
+    const question = questionOf(endpoint, Input.read(exchange, endpoint, fields, params, wished.reserved))
+    if (!Either.isEither(question)) return fork(waiting(question, asked), context)
+    if (Either.isLeft(question)) return Problem.respond(question.left)
+    return plain ? fork(asked(question.right), context) : streamed(question.right)
+  }
 
-  return (
-    params: Input.Params,
-    leave: () => void
-  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Needs | R> =>
-    Effect.gen(function* () {
-      const request = yield* HttpServerRequest
-      const exchange = yield* Exchange.Current
-      const wait = Option.getOrElse(Deadline.fromHeaders(request.headers), () => Infinity)
-      const within = Deadline.within(Math.min(endpoint.deadline ?? settings.deadline, wait))
-      const options = {
-        kind: "server",
-        parent: Option.getOrUndefined(HttpTraceContext.fromHeaders(request.headers)),
-        captureStackTrace: false,
-        attributes: { "http.request.method": request.method, "http.route": endpoint.path }
-      } as const
-      const traced = Effect.useSpan(span, options, (span) => {
-        exchange.traceId = span.traceId
-        return answer(request, exchange, params, leave).pipe(
-          Effect.tap(({ status }) => span.attribute("http.response.status_code", status)),
-          Effect.withParentSpan(span)
-        )
-      })
-      return yield* within(traced)
-    })
+  return (exchange, params) => {
+    const wait = Deadline.fromHeaders(exchange.headers)
+    const limit = Math.min(endpoint.deadline ?? deadline, wait._tag === "Some" ? wait.value : Infinity)
+    const span = spans.start(name, exchange, endpoint.path)
+    exchange.traceId = span?.traceId
+    const answered = answer(exchange, params, Math.min(ambient, now(clock) + limit), span)
+    if (span !== undefined) spans.end(span, answered)
+    return answered
+  }
 }
 
-const admit = (endpoint: Endpoint<unknown>, exchange: Exchange.Exchange, { headers }: HttpServerRequest) =>
-  Effect.gen(function* () {
-    if (endpoint.keys !== undefined) {
-      exchange.key = endpoint.keys.admit(headers)
-      if (exchange.key === undefined) return yield* Effect.fail(Problem.unauthorized)
-    }
-    // Its caller has given up: whatever would be asked, nobody waits for it.
-    if (Duration.toMillis(yield* Deadline.remaining) === 0) return yield* Effect.fail(Problem.tooLate)
-  })
+/** On the scale of `Deadline.Current`. */
+const now = (clock: Clock.Clock) => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
-const forwarded = ({ forward }: Endpoint<unknown>, { headers }: HttpServerRequest): Readonly<Record<string, string>> =>
-  Object.fromEntries(forward.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])))
+/** Its caller has given up: whatever would be asked, nobody waits for it. */
+const late = Problem.respond(Problem.tooLate)
+
+const mayAsk = (endpoint: Endpoint<unknown>, exchange: Exchange): boolean => {
+  if (endpoint.keys === undefined) return true
+  exchange.key = endpoint.keys.admit(exchange.headers)
+  return exchange.key !== undefined
+}
+
+const unauthorized = Problem.respond(Problem.unauthorized)
+
+/** The services of one request. */
+const within = <R>(
+  services: Context.Context<R>,
+  { forward }: Endpoint<unknown>,
+  exchange: Exchange,
+  deadline: number,
+  span: Tracer.Span | undefined
+): Context.Context<R> => {
+  const { headers, id, key } = exchange
+  const forwarded = forward.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
+  const inbound: InboundRequest = { id, headers: Object.fromEntries(forwarded), key }
+  const all = new Map(services.unsafeMap)
+  all.set(Inbound.key, inbound)
+  all.set(Deadline.Current.key, deadline)
+  all.set(Started.key, (recorder: Recorder) => void (exchange.recorder ??= recorder))
+  if (span !== undefined) all.set(Tracer.ParentSpan.key, span)
+  return Context.unsafeMake(all)
+}
+
+type Eventually<A> = Either.Either<A, Problem.Problem> | Effect.Effect<A, Problem.Problem>
+
+/** Reads an input as a question. */
+const questionOf = <R>(endpoint: Endpoint<R>, input: Eventually<unknown>): Eventually<Question<R>> => {
+  if (!Either.isEither(input))
+    return Effect.flatMap(input, (input) => Effect.mapError(endpoint.ask(input), Problem.rejected))
+  if (Either.isLeft(input)) return Either.left(input.left)
+  const question = endpoint.ask(input.right)
+  return isKnown(question) ? Either.mapLeft(question, Problem.rejected) : Effect.mapError(question, Problem.rejected)
+}
+
+/** Answers a question that was waited for, if there is time left. */
+const waiting = <R>(
+  question: Effect.Effect<Question<R>, Problem.Problem>,
+  asked: (question: Question<R>) => Effect.Effect<Reply.Reply, never, Aggregator | R>
+): Effect.Effect<Reply.Reply, never, Aggregator | R> =>
+  Effect.matchEffect(question, {
+    onFailure: (problem) => Effect.succeed(Problem.respond(problem)),
+    onSuccess: (question) =>
+      Effect.flatMap(Deadline.remaining, (left) =>
+        Duration.toMillis(left) === 0 ? Effect.succeed(late) : asked(question)
+      )
+  })
 
 const inJson = <R>(
   endpoint: Endpoint<R>,
   question: Question<R>,
   wished: Wishes.Wishes,
-  exchange: Exchange.Exchange
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Aggregator | R> => {
+  exchange: Exchange
+): Effect.Effect<Reply.Reply, never, Aggregator | R> => {
   const asked = wished.handling === "lenient" && question.lenient ? question.lenient() : question.strict()
   const headersOf = (receipt: Receipt | undefined) => ({
     ...wished.headers,
@@ -142,6 +168,3 @@ const inJson = <R>(
     }
   })
 }
-
-const bug = (exchange: Exchange.Exchange, cause: Cause.Cause<unknown>) =>
-  Effect.map(Exchange.logBug(exchange, cause), () => Problem.respond(Problem.bug(exchange.receipt)))

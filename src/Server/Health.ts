@@ -3,11 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Effect } from "effect"
 import type { Drain } from "./Drain.ts"
 import type { InFlight } from "./InFlight.ts"
 import type { Recent } from "./Recent.ts"
+import * as Reply from "./Reply.ts"
 
 /**
  * `GET /healthz`: there is a process that answers.
@@ -15,9 +14,7 @@ import type { Recent } from "./Recent.ts"
  * @since 0.1.0
  * @category handlers
  */
-export const live: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.sync(() =>
-  respond(200, { status: "ok" })
-)
+export const live = (): Reply.Reply => Reply.json({ status: "ok" })
 
 /**
  * `GET /readyz`: 200 while it takes requests, 503 while it drains or has as many as it takes.
@@ -33,20 +30,12 @@ export const ready = (
   inFlight: InFlight,
   recent: Recent,
   details: "details" | "summary"
-): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.sync(() => {
-    const open = drain.phase() === "open"
-    const full = inFlight.count() >= inFlight.limit
-    const health = recent.health()
-    const status = open ? (full ? "overloaded" : "ready") : "draining"
-    const sources = health.every(({ failing }) => failing === 0) ? "well" : "failing"
-    const more = details === "details" ? { inFlight: inFlight.count(), sources: health } : { sources }
-    return respond(status === "ready" ? 200 : 503, { status, ...more })
-  })
-
-const respond = (status: number, body: object) =>
-  HttpServerResponse.text(JSON.stringify(body), {
-    status,
-    contentType: "application/json",
-    headers: { "cache-control": "no-store" }
-  })
+): Reply.Reply => {
+  const open = drain.phase() === "open"
+  const full = inFlight.count() >= inFlight.limit
+  const health = recent.health()
+  const status = open ? (full ? "overloaded" : "ready") : "draining"
+  const sources = health.every(({ failing }) => failing === 0) ? "well" : "failing"
+  const more = details === "details" ? { inFlight: inFlight.count(), sources: health } : { sources }
+  return Reply.json({ status, ...more }, { status: status === "ready" ? 200 : 503 })
+}

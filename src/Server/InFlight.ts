@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Either } from "effect"
 import * as Options from "../Options.ts"
 import { later, type Problem } from "./Problem.ts"
 
@@ -17,9 +17,9 @@ export interface InFlight {
   readonly limit: number
   readonly count: () => number
   /**
-   * Takes a place, or fails at once. What it gives frees the place; calling that again does nothing.
+   * Takes a place, or refuses at once. What it gives frees the place; calling that again does nothing.
    */
-  readonly enter: Effect.Effect<() => void, Problem>
+  readonly enter: () => Either.Either<() => void, Problem>
 }
 
 /**
@@ -34,14 +34,14 @@ export const make = (limit: number): InFlight => {
   return {
     limit,
     count: () => count,
-    enter: Effect.suspend(() => {
-      if (count >= limit) return Effect.fail(later("overloaded", `At most ${limit} are answered at once`, 1_000))
+    enter: () => {
+      if (count >= limit) return Either.left(later("overloaded", `At most ${limit} are answered at once`, 1_000))
       count += 1
       let left = false
-      return Effect.succeed(() => {
+      return Either.right(() => {
         if (!left) count -= 1
         left = true
       })
-    })
+    }
   }
 }

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Duration, Effect, type Schema, SchemaAST } from "effect"
+import { Duration, Effect, Either, type Schema, SchemaAST } from "effect"
 import type { IncomingMessage } from "node:http"
 import * as Deadline from "../Deadline.ts"
 import type { Endpoint } from "./Endpoint.ts"
+import type { Exchange } from "./Exchange.ts"
 import { make as problem, type Problem, rejected } from "./Problem.ts"
+import type { Params } from "./Router.ts"
 
 /**
  * How the text of a parameter becomes a value of a field: text stays text, and numbers and booleans are read where the
@@ -60,59 +60,64 @@ const textual: Field = { kind: "text", list: false }
 const isLiteral = (ast: SchemaAST.AST, kind: string) => SchemaAST.isLiteral(ast) && typeof ast.literal === kind
 
 /**
- * The segments of a path that stand for fields.
- *
- * @since 0.1.0
- * @category models
- */
-export type Params = Readonly<Record<string, string | undefined>>
-
-/**
- * Reads an input: the fields in the path, and those of the query (`GET`) or of the body (`POST`). Parameters whose names
- * are `reserved` are not fields.
+ * Reads an input: the fields in the path, and those of the query (`GET`, at once) or of the body (`POST`). Parameters whose
+ * names are `reserved` are not fields.
  *
  * @since 0.1.0
  * @category reading
  */
 export const read = (
-  request: HttpServerRequest,
+  exchange: Exchange,
   endpoint: Endpoint<unknown>,
   fields: ReadonlyMap<string, Field>,
   params: Params,
   reserved: ReadonlySet<string>
-): Effect.Effect<unknown, Problem> =>
-  Effect.gen(function* () {
-    const refuse = (field: string, reason: string) =>
-      Effect.fail(rejected({ aggregation: endpoint.name, field: printable(field).slice(0, 100), reason }))
-    const inPath = endpoint.params.map((name) => [name, params[name] ?? ""] as const)
-    const query = readQuery(request.url)
-    if (query === undefined) return yield* refuse("", "the query is not percent-encoded UTF-8")
-    const inQuery = query.filter(([name]) => !reserved.has(name))
-    const held = [...inPath, ...inQuery].find((pair) => pair.some((text) => control.test(text)))
-    if (held !== undefined) return yield* refuse(held[0], "has a control character in it")
-    const given = new Map<string, unknown>()
-    for (const [name, text] of inPath) given.set(name, valueOf(fields.get(name), text))
-    if (endpoint.method === "GET") {
-      for (const [name, text] of inQuery) {
-        const field = fields.get(name)
-        const before = given.get(name)
-        if (before !== undefined && field?.list !== true) return yield* refuse(name, "is given twice")
-        const value = valueOf(field, text)
-        given.set(name, field?.list === true ? [...(Array.isArray(before) ? before : []), value] : value)
-      }
-      return Object.fromEntries(given)
-    }
-    if (inQuery[0] !== undefined) return yield* refuse(inQuery[0][0], "belongs into the body")
-    const body = yield* readBody(request, endpoint.maxBody)
-    const fault = faultIn(body)
-    if (fault !== undefined) return yield* refuse(...fault)
-    if (given.size === 0) return body
-    if (!isRecord(body)) return yield* refuse("", "the body is no object")
-    const twice = Object.keys(body).find((name) => given.has(name))
-    return twice === undefined
-      ? Object.fromEntries([...Object.entries(body), ...given])
-      : yield* refuse(twice, "is given twice: it stands in the path")
-  })
+): Either.Either<unknown, Problem> | Effect.Effect<unknown, Problem> => {
+  const refuse = (field: string, reason: string) =>
+    Either.left(rejected({ aggregation: endpoint.name, field: printable(field).slice(0, 100), reason }))
+  const given = new Map<string, unknown>()
+  for (const name of endpoint.params) {
+    const text = params[name] ?? ""
+    if (control.test(text)) return refuse(name, held)
+    given.set(name, valueOf(fields.get(name), text))
+  }
+  const query = readQuery(exchange.url)
+  if (query === undefined) return refuse("", "the query is not percent-encoded UTF-8")
+  const inQuery = query.filter(([name]) => !reserved.has(name))
+  const odd = inQuery.find((pair) => pair.some((text) => control.test(text)))
+  if (odd !== undefined) return refuse(odd[0], held)
+  if (endpoint.method === "POST") {
+    return inQuery[0] === undefined
+      ? Effect.flatMap(readBody(exchange, endpoint.maxBody), (body) => withBody(given, body, refuse))
+      : refuse(inQuery[0][0], "belongs into the body")
+  }
+  for (const [name, text] of inQuery) {
+    const field = fields.get(name)
+    const before = given.get(name)
+    if (before !== undefined && field?.list !== true) return refuse(name, "is given twice")
+    const value = valueOf(field, text)
+    given.set(name, field?.list === true ? [...(Array.isArray(before) ? before : []), value] : value)
+  }
+  return Either.right(Object.fromEntries(given))
+}
+
+const held = "has a control character in it"
+
+/** A body, and beside it what stands in the path. */
+const withBody = (
+  given: ReadonlyMap<string, unknown>,
+  body: unknown,
+  refuse: (field: string, reason: string) => Either.Either<never, Problem>
+): Either.Either<unknown, Problem> => {
+  const fault = faultIn(body)
+  if (fault !== undefined) return refuse(...fault)
+  if (given.size === 0) return Either.right(body)
+  if (!isRecord(body)) return refuse("", "the body is no object")
+  const twice = Object.keys(body).find((name) => given.has(name))
+  return twice === undefined
+    ? Either.right(Object.fromEntries([...Object.entries(body), ...given]))
+    : refuse(twice, "is given twice: it stands in the path")
+}
 
 /** Control characters and lone halves of surrogate pairs. */
 const control = /[\p{Cc}\p{Cs}]/u
@@ -148,7 +153,7 @@ const deepest = 64
 
 /** The path of the first text that holds a control character, or of what is nested so deeply that it is an attack. */
 const faultIn = (value: unknown, path: ReadonlyArray<string> = []): [field: string, reason: string] | undefined => {
-  if (typeof value === "string" && controlInText.test(value)) return [path.join("."), "has a control character in it"]
+  if (typeof value === "string" && controlInText.test(value)) return [path.join("."), held]
   if (typeof value !== "object" || value === null) return undefined
   if (path.length === deepest) return [path.slice(0, 3).join("."), `is nested more than ${deepest} levels deep`]
   for (const [name, member] of Object.entries(value)) {
@@ -160,9 +165,9 @@ const faultIn = (value: unknown, path: ReadonlyArray<string> = []): [field: stri
   return undefined
 }
 
-const readBody = (request: HttpServerRequest, maxBody: number): Effect.Effect<unknown, Problem> =>
+const readBody = ({ headers, message }: Exchange, maxBody: number): Effect.Effect<unknown, Problem> =>
   Effect.gen(function* () {
-    const type = request.headers["content-type"] ?? ""
+    const type = headers["content-type"] ?? ""
     if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type))
       return yield* Effect.fail(problem("unsupported-media-type", "Send it with content-type: application/json"))
     // The rest of a body that is too large is not worth reading, and so the connection is not worth keeping.
@@ -172,8 +177,8 @@ const readBody = (request: HttpServerRequest, maxBody: number): Effect.Effect<un
       { maxBody },
       { connection: "close" }
     )
-    if (Number(request.headers["content-length"] ?? 0) > maxBody) return yield* Effect.fail(tooLarge)
-    const bytes = yield* inTime(readAll(NodeHttpServerRequest.toIncomingMessage(request), maxBody, tooLarge))
+    if (Number(headers["content-length"] ?? 0) > maxBody) return yield* Effect.fail(tooLarge)
+    const bytes = yield* inTime(readAll(message, maxBody, tooLarge))
     return yield* Effect.try({
       try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
       // The message of the parser would quote the body.

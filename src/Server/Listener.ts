@@ -3,10 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Schema, type Scope } from "effect"
 import * as Http from "node:http"
 
@@ -55,15 +51,23 @@ export interface Listener {
 }
 
 /**
- * Listens, and answers with an application. When the scope closes, so do all connections.
+ * Answers a request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Handler = (request: Http.IncomingMessage, response: Http.ServerResponse) => void
+
+/**
+ * Listens, and answers with a handler. When the scope closes, so do all connections.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E, R>(
-  app: HttpApp.Default<E, R>,
+export const make = (
+  handler: Handler,
   options: ListenerOptions
-): Effect.Effect<Listener, ServerNotStarted, Scope.Scope | Exclude<R, HttpServerRequest | Scope.Scope>> =>
+): Effect.Effect<Listener, ServerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const { headersTimeout, host, idleTimeout, port, requestTimeout } = options
     const server = Http.createServer({
@@ -73,9 +77,7 @@ export const make = <E, R>(
       // How often it looks for those that take too long.
       connectionsCheckingInterval: Math.max(100, Math.min(1_000, headersTimeout / 4, requestTimeout / 4))
     })
-    // The span of the platform would hold the query and all headers; those of endpoints are their handlers' own.
-    const handler = HttpMiddleware.withTracerDisabledWhenEffect(NodeHttpServer.makeHandler(app), () => true)
-    server.on("request", yield* handler)
+    server.on("request", handler)
     // As many as there are requests on it that wait for their answers.
     server.on("connection", (socket) => socket.setMaxListeners(0))
     yield* Effect.acquireRelease(listen(server, host, port), () => close(server))

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Effect, Metric, MetricBoundaries } from "effect"
+import { Effect, Metric, MetricBoundaries, MetricKey } from "effect"
+import { keyed, tagged } from "../Resilience/Metrics/Tags.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { InFlight } from "./InFlight.ts"
 
@@ -13,10 +14,9 @@ import type { InFlight } from "./InFlight.ts"
  * @since 0.1.0
  * @category metrics
  */
-export const requests = Metric.counter("muster_http_requests_total", {
-  description: "Requests that have ended",
-  incremental: true
-})
+export const requests = keyed(
+  MetricKey.counter("muster_http_requests_total", { description: "Requests that have ended", incremental: true })
+)
 
 /**
  * Milliseconds from a request to its answer, by `route`, `method` and `status`.
@@ -24,10 +24,12 @@ export const requests = Metric.counter("muster_http_requests_total", {
  * @since 0.1.0
  * @category metrics
  */
-export const requestDuration = Metric.histogram(
-  "muster_http_request_duration_ms",
-  MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 }),
-  "Milliseconds from a request to its answer"
+export const requestDuration = keyed(
+  MetricKey.histogram(
+    "muster_http_request_duration_ms",
+    MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 }),
+    "Milliseconds from a request to its answer"
+  )
 )
 
 /**
@@ -43,20 +45,33 @@ export const requestsInFlight = Metric.gauge("muster_http_requests_in_flight", {
 /** A method is whatever a client writes; those that nobody serves have one name together. */
 const known = new Set(["GET", "HEAD", "POST", "OPTIONS"])
 
+/** Those of each route, method and status; there are as many as there are metrics. */
+const made = new Map<string, ReturnType<typeof make>>()
+
+const make = (tags: Readonly<Record<string, string>>) => ({
+  count: tagged(requests, tags),
+  took: tagged(requestDuration, tags)
+})
+
+const of = (route: string, method: string, status: string) => {
+  const key = `${status} ${method} ${route}`
+  let one = made.get(key)
+  if (one === undefined) made.set(key, (one = make({ route, method, status })))
+  return one
+}
+
 /**
  * Counts a request that has ended.
  *
  * @since 0.1.0
  * @category recording
  */
-export const record = ({ answered, elapsed, method, route, status }: Exchange): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const tags = { route: route ?? "none", method: known.has(method) ? method : "other", status: String(status) }
-    const tagged = <T, In, Out>(metric: Metric.Metric<T, In, Out>) =>
-      Object.entries(tags).reduce((tagged, [key, value]) => Metric.tagged(tagged, key, value), metric)
-    tagged(requests).unsafeUpdate(1, [])
-    tagged(requestDuration).unsafeUpdate(answered ?? elapsed(), [])
-  })
+export const record = (exchange: Exchange): void => {
+  const { answered, method, route = "none", status } = exchange
+  const { count, took } = of(route, known.has(method) ? method : "other", String(status))
+  count.update(1)
+  took.update(answered ?? exchange.elapsed())
+}
 
 const memory = Metric.gauge("process_resident_memory_bytes", { description: "Memory that the process holds" })
 const heap = Metric.gauge("nodejs_heap_used_bytes", { description: "Heap in use" })

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { InputRejected } from "../Aggregation.ts"
 import { SourceFailed } from "../Aggregator.ts"
 import { DeadlineExceeded } from "../Deadline.ts"
 import { describe, type Receipt } from "../Receipt.ts"
 import * as Source from "../Source.ts"
 import { types } from "./Accept.ts"
+import * as Reply from "./Reply.ts"
 
 /**
  * The kinds of problems, with their statuses and titles. The type of a problem is its place on the docs page.
@@ -218,9 +218,9 @@ export const body = ({ detail, kind, more }: Problem): Readonly<Record<string, u
  * @since 0.1.0
  * @category responses
  */
-export const respond = (problem: Problem): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.text(JSON.stringify(body(problem)), {
+export const respond = (problem: Problem): Reply.Reply =>
+  Reply.json(body(problem), {
     status: kinds[problem.kind][0],
-    contentType: "application/problem+json",
-    headers: { "cache-control": "no-store", ...problem.headers }
+    type: "application/problem+json",
+    headers: problem.headers
   })

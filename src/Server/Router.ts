@@ -3,28 +3,17 @@
  *
  * @since 0.1.0
  */
-import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
-import { Effect, type Scope } from "effect"
-import type { Current } from "./Exchange.ts"
+import * as FindMyWay from "find-my-way-ts"
+import type { Answer, App, Exchange } from "./Exchange.ts"
 import * as Problem from "./Problem.ts"
 
 /**
- * What a handler may require: it is there for every request.
+ * The segments of a path that stand for fields, as they were before they were percent-encoded.
  *
  * @since 0.1.0
  * @category models
  */
-export type Needs = HttpServerRequest | Scope.Scope | Current
-
-/**
- * An answer to whatever is asked; fails with `RouteNotFound` for what there is no route for.
- *
- * @since 0.1.0
- * @category models
- */
-export type App = Effect.Effect<HttpServerResponse, unknown, Needs>
+export type Params = Readonly<Record<string, string | undefined>>
 
 /**
  * One path, and who answers there.
@@ -36,31 +25,42 @@ export interface Route {
   /** `GET` answers `HEAD` too, and everything else with a 405; `*` is any. */
   readonly method: "*" | "GET"
   readonly path: `/${string}`
-  readonly handler: Effect.Effect<HttpServerResponse, never, Needs | HttpLayerRouter.RouteContext>
+  readonly handler: (exchange: Exchange, params: Params) => Answer
 }
 
 /**
- * Makes an application of routes. A handler is interrupted when its client goes away.
- *
- * It is made without a layer: two routers of one memo map would be one, and the admin port is no part of the public one.
+ * Makes an application of routes. `hint` is what is said of what there is to whoever asks for something else.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (routes: ReadonlyArray<Route>): Effect.Effect<App> =>
-  Effect.gen(function* () {
-    const router = yield* Effect.provideService(HttpLayerRouter.make, HttpLayerRouter.RouterConfig, config)
-    for (const { handler, method, path } of routes) {
-      // What the handlers require is there for every request; the router wants it to be said in its own types.
-      yield* router.add("*", path, method === "*" ? handler : reading(handler)) as Effect.Effect<void>
-    }
-    return router.asHttpEffect()
+export const make = (routes: ReadonlyArray<Route>, hint: string): App => {
+  const router = FindMyWay.make<Route["handler"]>({
+    // What is not the path that was given is another path.
+    caseSensitive: true,
+    ignoreDuplicateSlashes: false,
+    ignoreTrailingSlash: false,
+    maxParamLength: 2_000
   })
+  for (const { handler, method, path } of routes) router.on("GET", path, method === "*" ? handler : reading(handler))
+  return (exchange) => {
+    const found = router.find("GET", exchange.url)
+    return found === undefined ? nowhere(exchange, hint) : found.handler(exchange, found.params)
+  }
+}
 
-const reading = (handler: Route["handler"]): Route["handler"] =>
-  Effect.flatMap(HttpServerRequest, ({ method }) =>
-    method === "GET" || method === "HEAD" ? handler : Effect.succeed(Problem.respond(Problem.notAllowed("GET, HEAD")))
-  )
+const reading =
+  (handler: Route["handler"]): Route["handler"] =>
+  (exchange, params) =>
+    exchange.method === "GET" || exchange.method === "HEAD" ? handler(exchange, params) : notAllowed
 
-/** What is not the path that was given is another path, and the slashes in a query are not touched. */
-const config = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false, maxParamLength: 2_000 }
+const notAllowed = Problem.respond(Problem.notAllowed("GET, HEAD"))
+
+const nowhere = ({ url }: Exchange, hint: string) => {
+  try {
+    decodeURI(url)
+    return Problem.respond(Problem.make("not-found", hint))
+  } catch {
+    return Problem.respond(Problem.make("invalid-input", "The path is not percent-encoded UTF-8", { field: "" }))
+  }
+}

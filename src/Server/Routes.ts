@@ -3,22 +3,20 @@
  *
  * @since 0.1.0
  */
-import { RouteContext } from "@effect/platform/HttpLayerRouter"
-import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type Context, Effect } from "effect"
+import { type Context, Either } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
 import * as Options from "../Options.ts"
 import * as Docs from "./Docs.ts"
 import type { Drain } from "./Drain.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import * as Exchange from "./Exchange.ts"
+import type { Answer, App, Exchange } from "./Exchange.ts"
 import * as Handler from "./Handler.ts"
 import * as Health from "./Health.ts"
 import type { InFlight } from "./InFlight.ts"
 import * as OpenApi from "./OpenApi.ts"
 import * as Problem from "./Problem.ts"
 import type { Recent } from "./Recent.ts"
+import * as Reply from "./Reply.ts"
 import * as Router from "./Router.ts"
 
 /**
@@ -52,13 +50,8 @@ export interface Served {
  */
 export const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 
-/**
- * What is said to whoever asks for something else.
- *
- * @since 0.1.0
- * @category models
- */
-export const hint = "See /docs for what there is"
+/** What is said to whoever asks for something else. */
+const hint = "See /docs for what there is"
 
 const own = new Set([...probes, "/openapi.json", "/docs"])
 
@@ -73,7 +66,7 @@ export const make = (
   endpoints: ReadonlyArray<Endpoint<Served>>,
   services: Context.Context<Aggregator | Served>,
   options: RoutesOptions
-): Effect.Effect<Router.App> => {
+): App => {
   const byPath = new Map<`/${string}`, Array<Endpoint<Served>>>()
   for (const endpoint of endpoints) {
     const { method, path } = endpoint
@@ -90,18 +83,22 @@ export const make = (
   }
   const { drain, inFlight, info, recent } = options
   const openApi = JSON.stringify(OpenApi.document(endpoints, info))
+  const document = Reply.make(openApi, { type: "application/json" })
   const docs = Docs.respond(endpoints, info)
-  return Router.make([
-    ...Array.from(byPath, ([path, there]) => ({
-      method: "*" as const,
-      path,
-      handler: Effect.provide(dispatch(there, options), services)
-    })),
-    get("/openapi.json", Effect.succeed(HttpServerResponse.text(openApi, { contentType: "application/json" }))),
-    get("/docs", Effect.succeed(docs)),
-    get("/healthz", Health.live),
-    get("/readyz", Health.ready(drain, inFlight, recent, "summary"))
-  ])
+  return Router.make(
+    [
+      ...Array.from(byPath, ([path, there]) => ({
+        method: "*" as const,
+        path,
+        handler: dispatch(there, services, options)
+      })),
+      get("/openapi.json", () => document),
+      get("/docs", () => docs),
+      get("/healthz", Health.live),
+      get("/readyz", () => Health.ready(drain, inFlight, recent, "summary"))
+    ],
+    hint
+  )
 }
 
 /** Two paths that differ in the names of their fields alone are one. */
@@ -114,22 +111,34 @@ const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Rout
 })
 
 /** The endpoint for the method; `HEAD` is a `GET` whose body is not sent. */
-const dispatch = (endpoints: ReadonlyArray<Endpoint<Served>>, { inFlight, ...settings }: RoutesOptions) => {
-  const handlers = new Map(endpoints.map((endpoint) => [endpoint.method, Handler.make(endpoint, settings)] as const))
+const dispatch = (
+  endpoints: ReadonlyArray<Endpoint<Served>>,
+  services: Context.Context<Aggregator | Served>,
+  { inFlight, ...settings }: RoutesOptions
+): Router.Route["handler"] => {
+  const handlers = new Map<string, Router.Route["handler"]>(
+    endpoints.map((endpoint) => [endpoint.method, Handler.make(endpoint, services, settings)])
+  )
   const allow = Array.from(handlers.keys(), (method) => (method === "GET" ? "GET, HEAD" : method)).join(", ")
   const unserved = Problem.respond(Problem.notAllowed(allow))
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const { method } = yield* HttpServerRequest
-      const exchange = yield* Exchange.Current
-      exchange.route = endpoints[0]!.path
-      const { params } = yield* RouteContext
-      const handler = handlers.get(method === "HEAD" ? "GET" : (method as "GET" | "POST"))
-      if (handler === undefined) return unserved
-      const leave = yield* inFlight.enter
-      // A stream goes on when there is a response, and says itself when no source is asked any more.
-      const done = Effect.sync(() => (exchange.close === undefined ? leave() : undefined))
-      return yield* Effect.ensuring(restore(handler(params, leave)), done)
-    }).pipe(Effect.catchTag("Problem", (problem) => Effect.succeed(Problem.respond(problem))))
-  )
+  return (exchange, params) => {
+    exchange.route = endpoints[0]!.path
+    const handler = handlers.get(exchange.method === "HEAD" ? "GET" : exchange.method)
+    if (handler === undefined) return unserved
+    const entered = inFlight.enter()
+    if (Either.isLeft(entered)) return Problem.respond(entered.left)
+    exchange.leave = entered.right
+    return leaving(exchange, handler(exchange, params))
+  }
+}
+
+/** Frees its place when there is a reply. A stream goes on then, and says itself when no source is asked any more. */
+const leaving = (exchange: Exchange, answer: Answer): Answer => {
+  if ("body" in answer) {
+    if (!Reply.isStreamed(answer)) exchange.leave()
+  } else
+    answer.addObserver((exit) => {
+      if (exit._tag === "Failure" || !Reply.isStreamed(exit.value)) exchange.leave()
+    })
+  return answer
 }

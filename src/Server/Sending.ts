@@ -1,75 +1,76 @@
 /**
- * Sends answers, and knows whether they arrived.
+ * Sends replies, and knows whether they arrived.
  *
  * @since 0.1.0
  */
-import * as HttpApp from "@effect/platform/HttpApp"
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Effect, FiberRef, Option } from "effect"
+import { Chunk, Effect, Stream } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Reply } from "./Reply.ts"
 
 /**
- * The way back to one client.
+ * The way back to the client of a request.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Sending {
+export class Sending {
   /** Whether the client went away before all of its answer had left. */
-  readonly gone: () => boolean
-  /**
-   * Sends an answer, and returns when it has left or nobody is there to read it. One that is a stream is left to the
-   * platform.
-   */
-  readonly send: (response: HttpServerResponse) => Effect.Effect<HttpServerResponse>
-}
+  gone = false
+  private readonly socket: IncomingMessage["socket"]
 
-/**
- * The way back to the client of a request. A client that reads nothing for `timeout` milliseconds is let go. `lost` is
- * called when it goes away before all of its answer has left.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const to = (request: HttpServerRequest, timeout: number, lost: () => void): Sending => {
-  const response = NodeHttpServerRequest.toServerResponse(request)
-  const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
-  let gone = false
-  const waiting = new Set<() => void>()
-  const end = () => waiting.forEach((wake) => wake())
-  // Of the connection: a response that waits for the one before it, on a connection with several, hears of nothing.
-  const closed = () => {
-    gone = true
-    lost()
-    end()
+  constructor(
+    private readonly request: IncomingMessage,
+    private readonly response: ServerResponse,
+    /** How long a client may read nothing of its answer, in milliseconds, before it is let go. */
+    private readonly timeout: number,
+    /** Called once: when all of the answer has left, or when the client has gone away before. */
+    private readonly over: () => void
+  ) {
+    this.socket = request.socket
+    // Of the connection: a response that waits for the one before it, on a connection with several, hears of nothing.
+    this.socket.once("close", this.closed)
+    response.once("finish", this.finished)
   }
-  socket.once("close", closed)
-  response.once("finish", () => {
-    socket.off("close", closed)
+
+  /** Sends all of a reply; of one that is a stream the head, and then what {@link writing} writes. */
+  send({ body, headers, status }: Reply, more: Readonly<Record<string, string>>): void {
+    const { request, response } = this
+    if (this.gone || response.writableEnded) return
+    response.socket?.setTimeout(this.timeout)
+    const whole: Record<string, string | number> = { ...headers, ...more }
+    if (typeof body === "string") whole["content-length"] = Buffer.byteLength(body)
+    response.writeHead(status, whole)
+    if (typeof body === "string" && request.method !== "HEAD") response.end(body)
+    else if (typeof body !== "object" || request.method === "HEAD") response.end()
+  }
+
+  /** Writes a stream as fast as it is read. */
+  writing(stream: Stream.Stream<Uint8Array>): Effect.Effect<void> {
+    const { response } = this
+    return Stream.runForEachChunk(stream, (chunk) => {
+      let room = true
+      for (const bytes of Chunk.toReadonlyArray(chunk)) room = response.write(bytes)
+      return room ? Effect.void : drained(response)
+    }).pipe(Effect.ensuring(Effect.sync(() => response.end())))
+  }
+
+  private readonly closed = () => {
+    this.response.off("finish", this.finished)
+    this.gone = true
+    this.over()
+  }
+
+  private readonly finished = () => {
+    this.socket.off("close", this.closed)
     // It also finishes when its connection is closed in the middle.
-    gone ||= socket.destroyed
-    end()
-  })
-
-  // The platform, which leaves alone what is sent already, would wait for ever for some of those who go away.
-  const write = ({ body, headers, status }: HttpServerResponse) =>
-    Effect.async<void>((resume) => {
-      if (gone || response.writableEnded) return resume(Effect.void)
-      waiting.add(() => resume(Effect.void))
-      response.writeHead(status, headers)
-      response.end(body._tag === "Uint8Array" && request.method !== "HEAD" ? body.body : undefined)
-    })
-
-  return {
-    gone: () => gone,
-    send: (answer) =>
-      Effect.gen(function* () {
-        response.socket?.setTimeout(timeout)
-        const last = yield* FiberRef.get(HttpApp.currentPreResponseHandlers)
-        const whole = Option.isNone(last) ? answer : yield* Effect.orDie(last.value(request, answer))
-        if (whole.body._tag !== "Stream") yield* write(whole)
-        return whole
-      })
+    if (this.socket.destroyed) this.gone = true
+    this.over()
   }
 }
+
+const drained = (response: ServerResponse) =>
+  Effect.async<void>((resume) => {
+    const done = () => resume(Effect.void)
+    response.once("drain", done)
+    return Effect.sync(() => response.off("drain", done))
+  })

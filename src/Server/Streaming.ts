@@ -8,8 +8,7 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
-import { Cause, Effect, Exit, type Scope } from "effect"
+import { Cause, type Context, Effect, Exit } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
 import * as Outcome from "../Outcome.ts"
 import { describe, type SourceReceipt } from "../Receipt.ts"
@@ -18,6 +17,7 @@ import type { Endpoint, Question } from "./Endpoint.ts"
 import * as Events from "./Events.ts"
 import { type Exchange, logBug } from "./Exchange.ts"
 import * as Problem from "./Problem.ts"
+import type { Reply } from "./Reply.ts"
 import type { Wishes } from "./Wishes.ts"
 
 /**
@@ -33,8 +33,8 @@ export interface Streamed<R> {
   readonly exchange: Exchange
   /** In milliseconds. */
   readonly heartbeat: number
-  /** Called once no source is asked any more. */
-  readonly leave: () => void
+  /** What the sources need. */
+  readonly context: Context.Context<Aggregator | R>
 }
 
 /**
@@ -44,10 +44,8 @@ export interface Streamed<R> {
  * @since 0.1.0
  * @category responses
  */
-export const respond = <R>(
-  streamed: Streamed<R>
-): Effect.Effect<HttpServerResponse, never, Aggregator | R | Scope.Scope> => {
-  const { endpoint, exchange, heartbeat, leave, wished } = streamed
+export const respond = <R>(streamed: Streamed<R>): Reply => {
+  const { context, endpoint, exchange, heartbeat, wished } = streamed
   return Events.respond({
     form: wished.form === "sse" ? "sse" : "ndjson",
     exchange,
@@ -55,7 +53,14 @@ export const respond = <R>(
     headers: wished.headers,
     run: (write) => {
       write("start", { aggregation: endpoint.name })
-      return Effect.ensuring(tell(streamed, write), Effect.sync(leave))
+      return Effect.provide(
+        // No source is asked any more, though the client may not have read everything.
+        Effect.ensuring(
+          tell(streamed, write),
+          Effect.sync(() => exchange.leave())
+        ),
+        context
+      )
     }
   })
 }

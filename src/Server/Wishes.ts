@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import { Effect } from "effect"
+import { Either } from "effect"
 import * as Accept from "./Accept.ts"
 import type { Endpoint, Handling } from "./Endpoint.ts"
 import { lastId } from "./Events.ts"
+import type { Exchange } from "./Exchange.ts"
 import type { Field } from "./Input.ts"
 import * as Prefer from "./Prefer.ts"
 import * as Problem from "./Problem.ts"
@@ -39,9 +39,9 @@ export interface Wishes {
 export const reader = (endpoint: Endpoint<unknown>, fields: ReadonlyMap<string, Field>) => {
   const receipts = endpoint.receipts && !fields.has("receipt")
   const reserved: ReadonlySet<string> = new Set(receipts ? ["receipt"] : [])
-  return ({ headers, method, url }: HttpServerRequest): Effect.Effect<Wishes, Problem.Problem> => {
+  return ({ headers, method, url }: Exchange): Either.Either<Wishes, Problem.Problem> => {
     const form = Accept.choose(headers["accept"])
-    if (form === undefined) return Effect.fail(Problem.notAcceptable)
+    if (form === undefined) return Either.left(Problem.notAcceptable)
     const prefer = Prefer.parse(headers["prefer"])
     const handling = handlingOf(endpoint, prefer)
     const applied = Prefer.applied({
@@ -50,7 +50,7 @@ export const reader = (endpoint: Endpoint<unknown>, fields: ReadonlyMap<string, 
       receipt: endpoint.receipts && prefer.receipt
     })
     const seen = form === "sse" && headers["last-event-id"] === lastId
-    return Effect.succeed({
+    return Either.right({
       // A stream without its body is not worth asking for.
       form: seen ? "none" : method === "HEAD" ? "json" : form,
       handling,

@@ -2,6 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import * as Drain from "../../src/Server/Drain.ts"
 
+/** Waits for a fiber, which `stop` is to end. */
+const track = (drain: Drain.Drain, fiber: Fiber.RuntimeFiber<unknown, unknown>, stop: () => void) =>
+  fiber.addObserver(drain.track(stop))
+
 describe("Drain", () => {
   it.effect("ends when what is in flight has, and tells who waits for it", () =>
     Effect.gen(function* () {
@@ -10,7 +14,7 @@ describe("Drain", () => {
       drain.on("draining", () => heard.push("draining"))
       drain.on("cut", () => heard.push("cut"))
       drain.on("cut", () => heard.push("never"))()
-      drain.track(yield* Effect.fork(Effect.sleep("1 second")), () => heard.push("stopped"))
+      track(drain, yield* Effect.fork(Effect.sleep("1 second")), () => heard.push("stopped"))
       assert.strictEqual(drain.phase(), "open")
 
       const draining = yield* Effect.fork(drain.run(5_000, 1_000))
@@ -27,8 +31,8 @@ describe("Drain", () => {
       const drain = Drain.make()
       const stuck = yield* Effect.forkDaemon(Effect.uninterruptible(Effect.sleep("1 hour")))
       const polite = yield* Effect.fork(Effect.never)
-      drain.track(stuck, () => {})
-      drain.track(polite, () => void polite.unsafeInterruptAsFork(stuck.id()))
+      track(drain, stuck, () => {})
+      track(drain, polite, () => void polite.unsafeInterruptAsFork(stuck.id()))
       const draining = yield* Effect.fork(drain.run(5_000, 1_000))
 
       yield* TestClock.adjust(4_999)
@@ -44,7 +48,7 @@ describe("Drain", () => {
   it.effect("waits no longer than the grace for what is stuck, also when it is cut", () =>
     Effect.gen(function* () {
       const drain = Drain.make()
-      drain.track(yield* Effect.forkDaemon(Effect.uninterruptible(Effect.sleep("1 hour"))), () => {})
+      track(drain, yield* Effect.forkDaemon(Effect.uninterruptible(Effect.sleep("1 hour"))), () => {})
       const draining = yield* Effect.fork(drain.run(60_000, 1_000))
       yield* TestClock.adjust(1)
       drain.cut()
@@ -62,7 +66,7 @@ describe("Drain", () => {
       assert.strictEqual(drain.phase(), "open")
 
       const fiber = yield* Effect.fork(Effect.never)
-      drain.track(fiber, () => void fiber.unsafeInterruptAsFork(fiber.id()))
+      track(drain, fiber, () => void fiber.unsafeInterruptAsFork(fiber.id()))
       const draining = yield* Effect.fork(drain.run(5_000, 1_000))
       yield* TestClock.adjust(1)
       drain.cut()

@@ -34,7 +34,7 @@ describe("what a server does now", () => {
       const requests = InFlight.make(10)
       const told = yield* Effect.fork(Stream.runCollect(Stream.take(Gauges.changes(requests), 3)))
       yield* TestClock.adjust("5 seconds")
-      const leave = yield* requests.enter
+      const leave = yield* requests.enter()
       yield* TestClock.adjust("5 seconds")
       leave()
       yield* TestClock.adjust("5 seconds")

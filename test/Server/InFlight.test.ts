@@ -7,16 +7,16 @@ describe("InFlight", () => {
   it.effect("refuses at once who comes when all places are taken, and lets in who comes after one has left", () =>
     Effect.gen(function* () {
       const { count, enter } = InFlight.make(2)
-      const leave = yield* enter
-      yield* enter
-      const refused = yield* Effect.flip(enter)
+      const leave = yield* enter()
+      yield* enter()
+      const refused = yield* Effect.flip(enter())
 
       assert.deepStrictEqual([refused.kind, refused.headers["retry-after"], count()], ["overloaded", "1", 2])
       leave()
       leave()
       assert.strictEqual(count(), 1)
-      yield* enter
-      yield* Effect.flip(enter)
+      yield* enter()
+      yield* Effect.flip(enter())
     })
   )
 

@@ -1,0 +1,75 @@
+/**
+ * What is sent back for a request.
+ *
+ * @since 0.1.0
+ */
+import type { Stream } from "effect"
+
+/**
+ * A reply that has not been sent. The names of its headers are in lower case; the length of a text is said when it is sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** A stream is run when it is sent, and interrupted when nobody reads it any more. */
+  readonly body: string | Stream.Stream<Uint8Array> | undefined
+}
+
+/**
+ * True for a reply that is written bit by bit.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isStreamed = (reply: Reply): reply is Reply & { readonly body: Stream.Stream<Uint8Array> } =>
+  typeof reply.body === "object"
+
+/**
+ * What a reply says besides its body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Head {
+  /** Default 200. */
+  readonly status?: number | undefined
+  readonly type: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * A reply of text, or of bytes that come one after the other.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (body: NonNullable<Reply["body"]>, { headers, status = 200, type }: Head): Reply => ({
+  status,
+  headers: { "content-type": type, ...headers },
+  body
+})
+
+/**
+ * A reply without a body.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const empty = (headers: Readonly<Record<string, string>> = {}): Reply => ({
+  status: 204,
+  headers,
+  body: undefined
+})
+
+/**
+ * A value as JSON that no cache keeps.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const json = (value: unknown, { headers, status, type = "application/json" }: Partial<Head> = {}): Reply =>
+  // A value of `undefined` is no JSON.
+  make(JSON.stringify(value) ?? "null", { status, type, headers: { "cache-control": "no-store", ...headers } })
