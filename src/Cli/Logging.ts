@@ -5,6 +5,7 @@
  */
 import { Cause, Config, Effect, HashMap, Layer, Logger, LogLevel } from "effect"
 import { badInput, type Failed } from "./Failed.ts"
+import * as Json from "./Logging/Json.ts"
 import { printable, Screen } from "./Screen.ts"
 
 const levels: Readonly<Record<string, LogLevel.LogLevel>> = {
@@ -53,7 +54,7 @@ export const layer = (given: LogLevel.LogLevel | undefined): Layer.Layer<never, 
       const level = given ?? (yield* fromEnvironment)
       const logger =
         screen.columns === undefined
-          ? Logger.map(Logger.jsonLogger, screen.err)
+          ? Logger.map(Json.logger, screen.err)
           : Logger.map(forEyes(screen.color, level === undefined), (line) => line !== undefined && screen.err(line))
       return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(level ?? LogLevel.Info))
     })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Context } from "effect"
+import { Together } from "./Screen/Together.ts"
 
 /**
  * What a command sees of the terminal, or of the files that stand in for it.
@@ -43,9 +44,11 @@ export const fromProcess = (process: NodeJS.Process): typeof Screen.Service => {
     })
   }
   const columns = stderr.isTTY ? (stderr.columns ?? 0) || 80 : undefined
+  const together = new Together((text) => void stderr.write(text))
+  process.once("exit", () => together.flush())
   return {
     out: (line) => void stdout.write(`${line}\n`),
-    err: (line) => void stderr.write(`${line}\n`),
+    err: columns === undefined ? (line) => together.line(line) : (line) => void stderr.write(`${line}\n`),
     columns,
     color: columns !== undefined && !env["NO_COLOR"] && env["TERM"] !== "dumb"
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EventEmitter } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
 import * as Screen from "../../src/Cli/Screen.ts"
 
 class Stream extends EventEmitter {
@@ -17,7 +18,7 @@ class Stream extends EventEmitter {
 
 const on = (stderr: Stream, env: Record<string, string> = {}) => {
   const stdout = new Stream(false)
-  const fake: { exitCode?: number } & Record<string, unknown> = { env, stdout, stderr }
+  const fake = Object.assign(new EventEmitter(), { env, stdout, stderr, exitCode: undefined as number | undefined })
   // Of a process it uses these alone.
   return { fake, stdout, stderr, screen: Screen.fromProcess(fake as unknown as NodeJS.Process) }
 }
@@ -30,6 +31,30 @@ describe("Screen.fromProcess", () => {
     screen.err("aside")
 
     assert.deepStrictEqual([stdout.written, stderr.written], [["answer\n"], ["aside\n"]])
+  })
+
+  it("lines that come right after another are written together, in their order, and at the end of the process at once", async () => {
+    const { fake, screen, stderr } = on(new Stream(false))
+    for (const line of ["a", "b", "c"]) screen.err(line)
+    assert.deepStrictEqual(stderr.written, ["a\n"])
+    await sleep(40)
+    assert.deepStrictEqual(stderr.written, ["a\n", "b\nc\n"])
+    await sleep(40)
+    for (const line of ["d", "e"]) screen.err(line)
+    assert.deepStrictEqual(stderr.written, ["a\n", "b\nc\n", "d\n"])
+    fake.emit("exit")
+    assert.deepStrictEqual(stderr.written, ["a\n", "b\nc\n", "d\n", "e\n"])
+  })
+
+  it("no more than 64 kB of lines are held back, and none on a terminal", () => {
+    const { screen, stderr } = on(new Stream(false))
+    const long = "x".repeat(40_000)
+    for (const line of ["a", long, long]) screen.err(line)
+    assert.deepStrictEqual(stderr.written, ["a\n", `${long}\n${long}\n`])
+
+    const terminal = on(new Stream(true))
+    for (const line of ["a", "b"]) terminal.screen.err(line)
+    assert.deepStrictEqual(terminal.stderr.written, ["a\n", "b\n"])
   })
 
   it("it has columns only if stderr is a terminal, and 80 of them where the terminal does not say", () => {
