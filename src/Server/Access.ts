@@ -141,7 +141,7 @@ class Visit {
 
 /** A line of the access log. */
 const line = (exchange: Exchange, write: Write): void => {
-  const { answered, client, id, key, method, path, receipt, route, status, traceId } = exchange
+  const { answered, client, id, key, method, path, recorder, route, status, traceId } = exchange
   const sent = exchange.elapsed()
   const short = path.slice(0, 500)
   write(status >= 500 ? LogLevel.Warning : LogLevel.Info, `${method} ${short} ${status}`, {
@@ -151,8 +151,8 @@ const line = (exchange: Exchange, write: Write): void => {
     status,
     duration: rounded(answered ?? sent),
     sent: rounded(sent),
-    complete: receipt === undefined ? undefined : receipt.outcome === "succeeded",
-    receipt: receipt?.id,
+    complete: recorder === undefined ? undefined : recorder.ending === "succeeded",
+    receipt: recorder?.id,
     key,
     client,
     request: id,

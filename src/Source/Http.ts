@@ -11,6 +11,7 @@ import type { Questions, ServiceSettings, SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
 import { Asked } from "./Http/Asked.ts"
 import { type Broken, Direct, type Reply } from "./Http/Direct.ts"
+import * as Target from "./Http/Target.ts"
 
 /**
  * How a value is asked for.
@@ -67,7 +68,7 @@ export const json = <A, I, R>(
     return Option.isSome(direct) && direct.value.client === client && (body._tag === "Empty" || isBytes(body))
       ? asked.directly(direct.value.dispatcher, {
           method,
-          url: Option.getOrUndefined(HttpClientRequest.toUrl(sent)),
+          target: Target.of(Option.getOrUndefined(HttpClientRequest.toUrl(sent))),
           headers,
           body: body._tag === "Empty" ? undefined : body.body
         })
@@ -88,22 +89,16 @@ const defaultMaxBytes = 10_000_000
 export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.scopedContext(
     Effect.gen(function* () {
-      const dispatcher = yield* dispatching(options)
+      const { dispatcher, limited } = yield* connected(() => Agent.make(options))
       const context = yield* Layer.build(
-        Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, Layer.succeed(NodeHttpClient.Dispatcher, dispatcher))
+        Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, Layer.succeed(NodeHttpClient.Dispatcher, limited))
       )
       return Context.add(context, Direct, { client: Context.get(context, HttpClient.HttpClient), dispatcher })
     })
   )
 
-const dispatching = (options: ClientOptions) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => Agent.make(options)),
-      ({ close }) => Effect.promise(close)
-    ),
-    ({ dispatcher }) => dispatcher
-  )
+const connected = (make: () => Agent.Made) =>
+  Effect.acquireRelease(Effect.sync(make), ({ close }) => Effect.promise(close))
 
 /**
  * Asks one service as {@link json} does, for any JSON; paths are appended to its URL. Its connections are closed with the
@@ -121,17 +116,23 @@ export const service = ({
   never,
   Scope.Scope
 > =>
-  Effect.map(dispatching({ connectTimeout }), (dispatcher) => {
+  Effect.suspend(() => {
     Options.count("Http.service", "maxBytes", maxBytes)
     const base = Redacted.value(url).replace(/\/+$/, "")
-    return ({ body, headers, method, path }) =>
-      Effect.withFiberRuntime((fiber) =>
-        new Asked(fiber, Either.right<unknown>, maxBytes).directly(dispatcher, {
-          method,
-          url: URL.canParse(base + path) ? new URL(base + path) : undefined,
-          ...(body === undefined ? { headers, body } : inJson(headers, body))
-        })
-      )
+    const targetOf = Target.below(base)
+    const { origin } = targetOf("/") ?? {}
+    return Effect.map(
+      connected(() => Agent.make({ connectTimeout }, origin)),
+      ({ dispatcher }) =>
+        ({ body, headers, method, path }) =>
+          Effect.withFiberRuntime((fiber) =>
+            new Asked(fiber, Either.right<unknown>, maxBytes).directly(dispatcher, {
+              method,
+              target: targetOf(path),
+              ...(body === undefined ? { headers, body } : inJson(headers, body))
+            })
+          )
+    )
   })
 
 const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({

@@ -11,6 +11,7 @@ import * as Mismatch from "../Mismatch.ts"
 import { type Broken, exchange, type Question, type Reply } from "./Direct.ts"
 import { Place } from "./Place.ts"
 import { parsed, refusal, transportError } from "./Replies.ts"
+import * as Target from "./Target.ts"
 
 /**
  * Reads a value from JSON; an `Either` is read at once.
@@ -39,22 +40,21 @@ export class Asked<A, R> {
     this.place = new Place(fiber)
   }
 
-  /** By a dispatcher. A URL that is `undefined` is none. */
+  /** By a dispatcher. A target that is `undefined` is none. */
   directly(
     dispatcher: Undici.Dispatcher,
-    { body, headers, method, url }: Omit<Question, "url"> & { readonly url: URL | undefined }
+    { body, headers, method, target }: Omit<Question, "target"> & { readonly target: Target.Target | undefined }
   ): Effect.Effect<A, SourceError, R> {
-    this.what = () => method
-    if (!isWhole(url)) return this.ended(Effect.fail(this.notWhole()))
-    const authorization = headers["authorization"] === undefined ? credentials(url) : undefined
+    if (target === undefined) return this.ended(Effect.fail(this.notWhole()))
+    const { authorization } = target
     const question = {
       method,
-      url,
+      target,
       headers: {
-        ...headers,
         ...(authorization && { authorization }),
+        ...headers,
         accept: "application/json",
-        ...this.prepared(method, url)
+        ...this.prepared(method, target)
       },
       body
     }
@@ -79,11 +79,13 @@ export class Asked<A, R> {
       const { method } = request
       this.what = () => method
       const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-      if (!isWhole(url)) return Effect.fail(this.notWhole())
-      const authorization = request.headers["authorization"] === undefined ? credentials(url) : undefined
-      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, url))
+      const target = Target.of(url)
+      if (url === undefined || target === undefined) return Effect.fail(this.notWhole())
+      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target))
       return Effect.succeed(
-        authorization === undefined ? plain : HttpClientRequest.setHeader(plain, "authorization", authorization)
+        target.authorization === undefined || request.headers["authorization"] !== undefined
+          ? plain
+          : HttpClientRequest.setHeader(plain, "authorization", target.authorization)
       )
     })
     const { span } = this.place
@@ -95,9 +97,9 @@ export class Asked<A, R> {
   }
 
   /** What is sent besides what the request says. */
-  private prepared(method: string, url: URL): Readonly<Record<string, string>> {
-    this.what = () => `${method} ${url.origin}${url.pathname}`
-    this.place.asks(method, url)
+  private prepared(method: string, target: Target.Target): Readonly<Record<string, string>> {
+    this.what = () => `${method} ${target.origin}${target.pathname}`
+    this.place.asks(method, target)
     return this.place.headers()
   }
 
@@ -135,24 +137,11 @@ export class Asked<A, R> {
 /** An effect that is an `Either` is one of the same types. */
 const isKnown = <A, E, R>(value: Effect.Effect<A, E, R>): value is Either.Either<A, E> => Either.isEither(value)
 
-const isWhole = (url: URL | undefined): url is URL => url !== undefined && /^https?:$/.test(url.protocol)
-
-/** undici sends the fragment of a URL, and passes over its credentials; here they mean what they mean everywhere. */
+/** undici would send the fragment of a URL. */
 const cleaned = (request: HttpClientRequest.HttpClientRequest, url: URL) => {
   const clean = new URL(url)
   clean.username = clean.password = clean.hash = ""
   return HttpClientRequest.removeHash(
     HttpClientRequest.setUrlParams(HttpClientRequest.setUrl(request, clean.toString()), [])
   )
-}
-
-const credentials = ({ password, username }: URL): string | undefined =>
-  username === "" && password === "" ? undefined : `Basic ${btoa(`${decoded(username)}:${decoded(password)}`)}`
-
-const decoded = (text: string) => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

@@ -6,6 +6,7 @@
 import type { HttpClient } from "@effect/platform"
 import type * as Undici from "@effect/platform-node/Undici"
 import { Context } from "effect"
+import type { Target } from "./Target.ts"
 
 /**
  * The dispatcher of a client that nobody has changed: what it does can be done without it.
@@ -26,7 +27,7 @@ export class Direct extends Context.Tag("effect-muster/Source/Http/Direct")<
  */
 export interface Question {
   readonly method: string
-  readonly url: URL
+  readonly target: Target
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
 }
@@ -76,7 +77,7 @@ export interface Broken {
  */
 export const exchange = (
   dispatcher: Undici.Dispatcher,
-  { body, headers, method, url }: Question,
+  { body, headers, method, target }: Question,
   maxBytes: number,
   done: (end: Reply | Broken) => void
 ): (() => void) => {
@@ -84,8 +85,8 @@ export const exchange = (
   try {
     dispatcher.dispatch(
       {
-        origin: url.origin,
-        path: url.pathname + url.search,
+        origin: target.origin,
+        path: target.path,
         // The cast: undici refuses a method that it does not know, as it refuses any wrong option.
         method: method as Undici.Dispatcher.HttpMethod,
         headers,

@@ -7,6 +7,7 @@ import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Chunk, Clock, Context, type Exit, type Fiber, FiberRef, HashMap, Tracer } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import { Asking } from "../../Receipt/Asking.ts"
+import type { Target } from "./Target.ts"
 
 /**
  * What the fiber that asks knows, read by direct calls: the effects that give the same cost 20 us for each exchange.
@@ -53,11 +54,11 @@ export class Place {
   }
 
   /** Says what is asked. */
-  asks(method: string, url: URL): void {
+  asks(method: string, target: Target): void {
     this.span?.attribute("http.request.method", method)
-    this.span?.attribute("server.address", url.hostname)
-    this.span?.attribute("server.port", url.port)
-    this.span?.attribute("url.path", url.pathname)
+    this.span?.attribute("server.address", target.hostname)
+    this.span?.attribute("server.port", target.port)
+    this.span?.attribute("url.path", target.pathname)
   }
 
   ended(exit: Exit.Exit<unknown, unknown>): void {
