@@ -124,6 +124,8 @@ class Visit {
 
   /** All of the answer has left, or there is nobody to read it: then whatever is being done for it comes to its end first. */
   private over(): void {
+    // It also finishes when it is closed in the middle.
+    if (this.isOver) return
     this.isOver = true
     if (this.fiber === undefined) this.end()
     else this.interrupt()

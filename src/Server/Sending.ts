@@ -40,8 +40,9 @@ export class Sending {
     const whole: Record<string, string | number> = { ...headers, ...more }
     if (typeof body === "string") whole["content-length"] = Buffer.byteLength(body)
     response.writeHead(status, whole)
-    if (typeof body === "string" && request.method !== "HEAD") response.end(body)
-    else if (typeof body !== "object" || request.method === "HEAD") response.end()
+    // Of a HEAD, Node sends no body.
+    if (typeof body !== "object") response.end(body)
+    else if (request.method === "HEAD") response.end()
   }
 
   /** Writes a stream as fast as it is read. */
@@ -55,7 +56,6 @@ export class Sending {
   }
 
   private readonly closed = () => {
-    this.response.off("finish", this.finished)
     this.gone = true
     this.over()
   }

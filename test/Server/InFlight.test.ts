@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Schema } from "effect"
+import * as Aggregation from "../../src/Aggregation.ts"
+import * as Endpoint from "../../src/Server/Endpoint.ts"
 import * as InFlight from "../../src/Server/InFlight.ts"
-import { ask, dashboard, named, serve, until } from "./Stage.ts"
+import { ask, dashboard, get, named, serve, until, wire } from "./Stage.ts"
 
 describe("InFlight", () => {
   it.effect("refuses at once who comes when all places are taken, and lets in who comes after one has left", () =>
@@ -57,6 +59,40 @@ describe("InFlight", () => {
       )
       assert.strictEqual((yield* ask(`${url}/dashboard?id=4`)).status, 200)
       assert.strictEqual(asked, 3)
+    })
+  )
+
+  it.scopedLive("a place is free as soon as no source is asked any more, though the answer has not been read", () =>
+    Effect.gen(function* () {
+      const large = dashboard(() => Effect.succeed("x".repeat(20_000_000)), Effect.succeed(1))
+      const { admin, url } = yield* serve([Endpoint.make(large, { values: true })], { maxInFlight: 1 })
+      for (const accept of ["application/json", "text/event-stream"]) {
+        const { socket } = yield* wire(url)
+        socket.pause()
+        socket.write(get("/dashboard?id=1", `accept: ${accept}`))
+        while ((yield* ask(`${url}/dashboard?id=1`, { method: "HEAD" })).status === 503) yield* Effect.sleep(1)
+        assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
+        assert.isFalse(socket.destroyed)
+      }
+    })
+  )
+
+  it.scopedLive("a place is free again after a bug, also one in what says whom to ask", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(
+        [
+          Aggregation.make("broken", {
+            input: Schema.Struct({}),
+            output: Schema.Unknown,
+            sources: (): {} => {
+              throw new Error("no")
+            },
+            merge: () => null
+          })
+        ],
+        { maxInFlight: 1 }
+      )
+      for (let round = 0; round < 3; round++) assert.strictEqual((yield* ask(`${url}/broken`)).status, 500)
     })
   )
 
