@@ -7,7 +7,7 @@ import { type HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
 import * as Options from "../Options.ts"
-import type { Questions, ServiceSettings, SourceError } from "../Source.ts"
+import { JsonText, type Questions, type ServiceSettings, type SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
 import { Asked } from "./Http/Asked.ts"
 import { type Broken, Direct, type Reply } from "./Http/Direct.ts"
@@ -63,7 +63,8 @@ export const json = <A, I, R>(
     const context = fiber.currentContext as Context.Context<HttpClient.HttpClient>
     const client = Context.get(context, HttpClient.HttpClient)
     const direct = Context.getOption(context, Direct)
-    const asked = new Asked(fiber, Schema.decodeUnknown(options.schema), maxBytes)
+    const decode = Schema.decodeUnknown(options.schema)
+    const asked = new Asked(fiber, (json) => decode(json), maxBytes)
     const { body, headers, method } = sent
     return Option.isSome(direct) && direct.value.client === client && (body._tag === "Empty" || isBytes(body))
       ? asked.directly(direct.value.dispatcher, {
@@ -124,9 +125,9 @@ export const service = ({
     return Effect.map(
       connected(() => Agent.make({ connectTimeout }, origin)),
       ({ dispatcher }) =>
-        ({ body, headers, method, path }) =>
+        ({ body, headers, method, path, unread }) =>
           Effect.withFiberRuntime((fiber) =>
-            new Asked(fiber, Either.right<unknown>, maxBytes).directly(dispatcher, {
+            new Asked(fiber, unread === true ? asText : asValue, maxBytes).directly(dispatcher, {
               method,
               target: targetOf(path),
               ...(body === undefined ? { headers, body } : inJson(headers, body))
@@ -134,6 +135,10 @@ export const service = ({
           )
     )
   })
+
+const asValue = (json: unknown) => Either.right(json)
+
+const asText = (_: unknown, text: string) => Either.right<unknown>(new JsonText(text))
 
 const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({
   headers: { ...headers, "content-type": "application/json" },

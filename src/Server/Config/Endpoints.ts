@@ -27,12 +27,16 @@ import type { Values } from "./Question.ts"
  */
 export interface Service {
   readonly guard: Guards.Guard
-  /** Fills in the question of the source of this name; these headers are sent on with it. */
+  /**
+   * Fills in the question of the source of this name; these headers are sent on with it. `unread` says that its answer is
+   * passed on as it comes.
+   */
   readonly ask: (
     name: string,
     source: File.Source,
     values: Values,
-    forwarded: Readonly<Record<string, string>>
+    forwarded: Readonly<Record<string, string>>,
+    unread: boolean
   ) => Either.Either<Asking, unknown>
 }
 
@@ -148,6 +152,7 @@ const node = (
   const service = services.get(source.ask)!
   const guard = Guards.ofSource(`${endpoint}.${name}`, source)
   const forward = [...(file.forward ?? []), ...(source.forward ?? [])].map((header) => header.toLowerCase())
+  const unread = isUnread(name, file)
   return {
     name,
     after: Sources.after(source, Object.keys(file.sources)),
@@ -155,12 +160,21 @@ const node = (
     ask: (answers, input) =>
       Effect.withFiberRuntime((fiber) => {
         const sent = sentOn(forward, Context.get(fiber.currentContext, Inbound))
-        const asking = service.ask(name, source, { ...input, ...answers }, sent)
+        const asking = service.ask(name, source, { ...input, ...answers }, sent, unread)
         if (Either.isLeft(asking)) return Effect.fail(asking.left)
         const { answer, question } = asking.right
         return guard(question)(service.guard(answer))
       })
   }
+}
+
+/** Nobody looks into the answer of such a source: it is passed on as it came, with every digit of its numbers. */
+const isUnread = (name: string, { answer, sources }: File.Endpoint): boolean => {
+  const paths = answer === undefined ? [] : Answering.roots(answer)
+  return (
+    paths.every(([at, path]) => path[0] !== name || (path.length === 1 && at.at(-1) !== "from")) &&
+    Object.values(sources).every((source) => !Sources.referencesIn(source).some(([, { root }]) => root === name))
+  )
 }
 
 const nothing = {}

@@ -19,7 +19,8 @@ import { type Form, Given, type Reference, ReferenceUnusable, Template } from ".
 export type Values = Readonly<Record<string, unknown>>
 
 /**
- * What a source of this name asks besides the headers that are sent on, which only the request knows.
+ * What a source of this name asks besides the headers that are sent on, which only the request knows. `unread` says that its
+ * answer is passed on as it comes.
  *
  * @since 0.1.0
  * @category constructors
@@ -29,22 +30,30 @@ export const make = <K extends File.Kind>(
   service: File.Service,
   name: string,
   source: File.Source,
-  values: Values
+  values: Values,
+  unread: boolean
 ): Either.Either<Questions[K], ReferenceUnusable> => {
   try {
-    return Either.right(makers[kind](new Filling(name, values), source, service))
+    return Either.right(makers[kind](new Filling(name, values), source, service, unread))
   } catch (error) {
     if (error instanceof ReferenceUnusable) return Either.left(error)
     throw error
   }
 }
 
-type Makers = { readonly [K in File.Kind]: (fill: Filling, source: File.Source, service: File.Service) => Questions[K] }
+type Makers = {
+  readonly [K in File.Kind]: (
+    fill: Filling,
+    source: File.Source,
+    service: File.Service,
+    unread: boolean
+  ) => Questions[K]
+}
 
 const sql = (fill: Filling, { sql }: File.Source): Questions["postgres"] => fill.statement(sql!)
 
 const makers: Makers = {
-  http: (fill, source, { headers = {} }) => {
+  http: (fill, source, { headers = {} }, unread) => {
     const method = File.methods.find((method) => source[method] !== undefined)!
     const own = Object.entries(source.headers ?? {}).map(([name, template]) => [name, fill.header(template)] as const)
     return {
@@ -55,7 +64,8 @@ const makers: Makers = {
         ...Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)] as const),
         ...own.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
       ]),
-      body: source.body === undefined ? undefined : fill.form(source.body, true)
+      body: source.body === undefined ? undefined : fill.form(source.body, true),
+      ...(unread && { unread })
     }
   },
   postgres: sql,

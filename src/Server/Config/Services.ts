@@ -93,8 +93,8 @@ const connect = <K extends File.Kind>(kind: K, service: File.Service, settings: 
   Effect.map(
     Effect.flatMap(Drivers, (drivers) => drivers[kind](settings)),
     (send): Ask =>
-      (name, source, values, forwarded) =>
-        Either.map(Question.make(kind, service, name, source, values), (filled) => {
+      (name, source, values, forwarded, unread) =>
+        Either.map(Question.make(kind, service, name, source, values, unread), (filled) => {
           const question = sentOn(filled, forwarded)
           const answer = send(question)
           return {

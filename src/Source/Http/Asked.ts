@@ -14,12 +14,12 @@ import { parsed, refusal, transportError } from "./Replies.ts"
 import * as Target from "./Target.ts"
 
 /**
- * Reads a value from JSON; an `Either` is read at once.
+ * Reads a value from JSON and its text; an `Either` is read at once.
  *
  * @since 0.1.0
  * @category models
  */
-export type Decode<A, R> = (json: unknown) => Effect.Effect<A, ParseResult.ParseError, R>
+export type Decode<A, R> = (json: unknown, text: string) => Effect.Effect<A, ParseResult.ParseError, R>
 
 /**
  * A value of JSON that is being asked for.
@@ -121,7 +121,7 @@ export class Asked<A, R> {
     const body = parsed(end, this.maxBytes)
     if ("malformed" in body) return Effect.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
-    const value = this.decode(body.json)
+    const value = this.decode(body.json, body.text)
     if (!isKnown(value)) return Effect.mapError(value, misfit)
     return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
   }

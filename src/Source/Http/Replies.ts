@@ -39,16 +39,20 @@ const readRetryAfter = (text: string | undefined, now: number): number | undefin
 }
 
 /**
- * The JSON of a body, or why there is none.
+ * The JSON of a body and its text, or why there is none.
  *
  * @since 0.1.0
  * @category getters
  */
-export const parsed = (reply: Reply, maxBytes: number): { readonly json: unknown } | { readonly malformed: string } => {
+export const parsed = (
+  reply: Reply,
+  maxBytes: number
+): { readonly json: unknown; readonly text: string } | { readonly malformed: string } => {
   const { body } = reply
   if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
   try {
-    return { json: JSON.parse(decoder.decode(body)) }
+    const text = decoder.decode(body)
+    return { json: JSON.parse(text), text }
   } catch {
     // The message of the parser quotes the body.
     return { malformed: body.length === 0 ? "the body is empty" : `the body is no JSON${named(reply)}` }

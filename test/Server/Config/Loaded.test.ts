@@ -96,12 +96,19 @@ endpoints:
       assert.strictEqual((answer as { sql: unknown }).sql, null)
       const questions = asked.map(({ question }) => question)
       assert.deepStrictEqual(questions, [
-        { method: "GET", path: `/a/${encoded}/b?q=${encoded}&n=5&tag=`, headers: { "x-n": "n=5" }, body: undefined },
+        {
+          method: "GET",
+          path: `/a/${encoded}/b?q=${encoded}&n=5&tag=`,
+          headers: { "x-n": "n=5" },
+          body: undefined,
+          unread: true
+        },
         {
           method: "POST",
           path: "/b",
           headers: {},
-          body: { id: nasty, say: "n is 5", n: 5, tag: null, all: ["{n}", "${N}"] }
+          body: { id: nasty, say: "n is 5", n: 5, tag: null, all: ["{n}", "${N}"] },
+          unread: true
         },
         { text: ["SELECT '{}' FROM t WHERE id = ", " AND n = ", " OR tag = ", ""], params: [nasty, 5, null] },
         { key: `user:${encoded}:5` },
@@ -291,13 +298,15 @@ endpoints:
               authorization: "Bearer {brace}&",
               "x-plain": "it is plain"
             },
-            body: undefined
+            body: undefined,
+            unread: true
           },
           {
             method: "GET",
             path: "/b",
             headers: { "x-tenant": "t1", authorization: "Bearer {brace}&", "x-plain": "own" },
-            body: undefined
+            body: undefined,
+            unread: true
           }
         ]
       )
