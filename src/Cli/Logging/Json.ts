@@ -7,7 +7,7 @@ import { Cause, FiberId, Logger } from "effect"
 
 /**
  * `Logger.jsonLogger` to the letter. A line of texts and numbers, as nearly all are, is written without its search for
- * circles and secrets: 4 us instead of 12.
+ * circles and secrets: 2.7 us instead of 3.6.
  *
  * @since 0.1.0
  * @category loggers

@@ -11,7 +11,7 @@ const pause = 10
 const most = 65_536
 
 /**
- * Writes lines, those that come in quick succession with one call to the system: a call for each took a tenth of the time
+ * Writes lines, those that come in quick succession with one call to the system: a call for each took 7 % of the time
  * of a busy server. A line after a pause is written at once, and none waits longer than 10 ms.
  *
  * Flush it when the process ends. Only a signal that ends a process without asking it takes the lines of its last 10 ms

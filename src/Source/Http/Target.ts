@@ -54,7 +54,7 @@ export const below = (base: string): ((path: string) => Target | undefined) => {
   const isPlain = at !== undefined && whole!.search === "" && whole!.hash === "" && !base.endsWith("?")
   const folder = at?.pathname.replace(/\/+$/, "") ?? ""
   return (path) => {
-    // To read a URL takes 3 us, and changes nothing about such a path.
+    // To read a URL changes nothing about such a path.
     if (!isPlain || !plain.test(path)) return of(parse(base + path))
     const end = path.indexOf("?")
     return { ...at, pathname: folder + (end < 0 ? path : path.slice(0, end)), path: folder + path }
