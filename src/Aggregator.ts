@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
+import { Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
 import { environment } from "./Aggregator/Environment.ts"
 import { labelOf } from "./Aggregator/Report.ts"
 import * as Service from "./Aggregator/Service.ts"
@@ -11,6 +11,7 @@ import type { Answers, Effects, Failed, Needs, Quorums, Sources } from "./Aggreg
 import type { DeadlineExceeded } from "./Deadline.ts"
 import type * as Gather from "./Gather.ts"
 import { arrive, streamed } from "./Gather/Arrivals.ts"
+import * as Calling from "./Gather/Calling.ts"
 import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
 import { quorum } from "./Gather/Quorum.ts"
@@ -234,14 +235,17 @@ const observe = <A, E, R>(
 
 /** A source as a task whose value and fallback are what stands in the answer. */
 const presented = (name: string, source: Source.AnySource): Task<unknown, unknown, unknown> => {
-  if (!Source.isSource(source)) return { name, effect: source, promised: Promising.of(source) }
+  if (!Source.isSource(source))
+    return { name, effect: source, promised: Promising.of(source), called: Calling.of(source) }
   const { absent: fallback } = source
   const present = source.present as (value: unknown) => unknown
   const promised = Promising.of(source.effect)
+  const called = Calling.of(source.effect)
   return {
     name,
     effect: Effect.map(source.effect, present),
     fallback,
+    called: called && ((where, done) => called(where, (exit) => done(Exit.map(exit, present)))),
     promised: promised && {
       ...promised,
       succeeded: (value) => present(promised.succeeded(value))
@@ -253,7 +257,7 @@ const presented = (name: string, source: Source.AnySource): Task<unknown, unknow
 const bare = <S extends Sources>(sources: S) =>
   members<Source.AnySource, unknown>(sources, (name, source) => {
     const effect = Source.isSource(source) ? source.effect : source
-    return { name, effect, promised: Promising.of(effect) }
+    return { name, effect, promised: Promising.of(effect), called: Calling.of(effect) }
   }) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
 
 /** Items of a list get their spans from the engine. */

@@ -147,10 +147,7 @@ export const of = <I, E, R>(nodes: ReadonlyArray<Node<I, E, R>>): ((input: I) =>
         node.after?.length || awaited.has(node.name)
           ? placed(node, input, runs)
           : // Nobody waits for it, and it for nobody.
-            withPolicy(
-              node,
-              Effect.suspend(() => node.ask({}, input))
-            )
+            withPolicy(node, asked(node, input))
     return known
   }
 }
@@ -179,6 +176,15 @@ const placed = <I, E, R>(node: Node<I, E, R>, input: I, runs: WeakMap<Recorder, 
   const source = withPolicy(node, effect)
   const present = source.present as (value: unknown) => unknown
   return source
+}
+
+/** What is thrown is a defect of the source. */
+const asked = <I, E, R>({ ask }: Node<I, E, R>, input: I): Effect.Effect<unknown, E, R> => {
+  try {
+    return ask({}, input)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
 }
 
 const withPolicy = <I, E, R>(

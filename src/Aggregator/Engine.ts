@@ -11,7 +11,7 @@ import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
-import { after, askFiber, askPromise, type Observed, Place } from "./Engine/Asking.ts"
+import { after, askCall, askFiber, askPromise, type Observed, Place } from "./Engine/Asking.ts"
 import { Signals } from "./Engine/Signals.ts"
 
 /**
@@ -142,9 +142,10 @@ class Run<A, E, R> implements Listener {
   }
 
   private ask(index: number): void {
-    const [entry, { effect, fallback, promised }] = [this.entries[index]!, this.tasks[index]!]
+    const [entry, { called, effect, fallback, promised }] = [this.entries[index]!, this.tasks[index]!]
     this.asked += 1
-    if (promised === undefined) askFiber(this.place, entry, effect, (refs) => this.succeeded(refs))
+    if (called !== undefined) askCall(this.place, entry, called)
+    else if (promised === undefined) askFiber(this.place, entry, effect, (refs) => this.succeeded(refs))
     else askPromise(this.place, entry, promised, this.signals, fallback === undefined)
   }
 

@@ -13,6 +13,7 @@ import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
 import { Asking } from "../Receipt/Asking.ts"
 import type { Entry, Recorder } from "../Receipt/Recorder.ts"
+import type { Call } from "./Calling.ts"
 
 /**
  * The options of every policy.
@@ -45,6 +46,8 @@ export interface Task<A, E, R> {
   readonly fallback?: (() => A) | undefined
   /** The same as its effect, for who can ask it without a fiber. */
   readonly promised?: Promised<A, E> | undefined
+  /** The same. */
+  readonly called?: Call<A, E> | undefined
 }
 
 /**

@@ -6,6 +6,7 @@
 import { type HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
+import * as Calling from "../Gather/Calling.ts"
 import * as Options from "../Options.ts"
 import { JsonText, type Questions, type ServiceSettings, type SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
@@ -64,7 +65,7 @@ export const json = <A, I, R>(
     const client = Context.get(context, HttpClient.HttpClient)
     const direct = Context.getOption(context, Direct)
     const decode = Schema.decodeUnknown(options.schema)
-    const asked = new Asked(fiber, (json) => decode(json), maxBytes)
+    const asked = new Asked(Calling.here(fiber), (json) => decode(json), maxBytes)
     const { body, headers, method } = sent
     return Option.isSome(direct) && direct.value.client === client && (body._tag === "Empty" || isBytes(body))
       ? asked.directly(direct.value.dispatcher, {
@@ -125,14 +126,18 @@ export const service = ({
     return Effect.map(
       connected(() => Agent.make({ connectTimeout }, origin)),
       ({ dispatcher }) =>
-        ({ body, headers, method, path, unread }) =>
-          Effect.withFiberRuntime((fiber) =>
-            new Asked(fiber, unread === true ? asText : asValue, maxBytes).directly(dispatcher, {
-              method,
-              target: targetOf(path),
-              ...(body === undefined ? { headers, body } : inJson(headers, body))
-            })
+        ({ body, headers, method, path, unread }) => {
+          const target = targetOf(path)
+          const sent = body === undefined ? { headers, body } : inJson(headers, body)
+          return Calling.make((where, done) =>
+            new Asked<unknown, never>(where, unread === true ? asText : asValue, maxBytes).call(
+              dispatcher,
+              { method, target, ...sent },
+              // The cast: what is read at once is an exit.
+              done as Parameters<Asked<unknown, never>["call"]>[2]
+            )
           )
+        }
     )
   })
 

@@ -18,6 +18,7 @@ import {
 } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
 import * as Deadline from "../../Deadline.ts"
+import type { Call } from "../../Gather/Calling.ts"
 import type { Promised } from "../../Gather/Run.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import { isLive } from "../../Receipt/Instant.ts"
@@ -52,7 +53,7 @@ export class Place<R> {
   constructor(
     readonly observed: Observed,
     private readonly outside: Context.Context<R>,
-    private readonly deadline: number,
+    readonly deadline: number,
     /** The one that waits for the answer. */
     readonly fiber: Fiber.RuntimeFiber<unknown, unknown>,
     readonly clock: Clock.Clock,
@@ -110,6 +111,31 @@ export const askFiber = <A, E, R>(
   })
   const cancel = Cleanup.watched(source, owner, entry)
   if (entry.tag === undefined) entry.cancel = cancel
+}
+
+/**
+ * Asks by a call, without a fiber.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Call<A, E>): void => {
+  const { deadline, fiber, observed } = place
+  const { spans } = observed
+  const span = spans && startSpan(observed, spans, entry)
+  const done = (exit: Exit.Exit<A, E>) => ended(entry, exit, spans, span)
+  entry.begin()
+  try {
+    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, fiber }, done)
+    entry.cancel = () => {
+      cancel()
+      entry.cancelled()
+      if (span !== undefined) spans!.end(span, Exit.interrupt(FiberId.none))
+      entry.cleaned()
+    }
+  } catch (defect) {
+    done(Exit.die(defect))
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Either, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import * as Aggregation from "../../Aggregation.ts"
 import * as Graph from "../../Aggregation/Graph.ts"
 import { Aggregator, SourceFailed } from "../../Aggregator.ts"
@@ -157,14 +157,17 @@ const node = (
     name,
     after: Sources.after(source, Object.keys(file.sources)),
     policy: policyOf(source),
-    ask: (answers, input) =>
-      Effect.withFiberRuntime((fiber) => {
-        const sent = sentOn(forward, Context.get(fiber.currentContext, Inbound))
+    ask: (answers, input) => {
+      const asked = (sent: Readonly<Record<string, string>>): Effect.Effect<unknown, unknown> => {
         const asking = service.ask(name, source, { ...input, ...answers }, sent, unread)
         if (Either.isLeft(asking)) return Effect.fail(asking.left)
         const { answer, question } = asking.right
         return guard(question)(service.guard(answer))
-      })
+      }
+      return forward.length === 0
+        ? asked(nothing)
+        : Effect.flatMap(Inbound, (inbound) => asked(sentOn(forward, inbound)))
+    }
   }
 }
 
@@ -181,14 +184,12 @@ const nothing = {}
 
 /** Those headers of the request that are sent on. */
 const sentOn = (names: ReadonlyArray<string>, inbound: InboundRequest | undefined): Readonly<Record<string, string>> =>
-  names.length === 0
-    ? nothing
-    : Object.fromEntries(
-        names.flatMap((name) => {
-          const value = inbound?.headers[name]
-          return value === undefined ? [] : [[name, value] as const]
-        })
-      )
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const value = inbound?.headers[name]
+      return value === undefined ? [] : [[name, value] as const]
+    })
+  )
 
 /** In a file, what is absent is `null`. */
 const policyOf = ({ policy = "required" }: File.Source): Graph.Policy =>

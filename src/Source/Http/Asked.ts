@@ -5,7 +5,8 @@
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Undici from "@effect/platform-node/Undici"
-import { Effect, Either, Exit, type Fiber, FiberId, Option, type ParseResult } from "effect"
+import { Effect, Either, Exit, FiberId, Option, type ParseResult } from "effect"
+import type { Where } from "../../Gather/Calling.ts"
 import { type SourceError, SourceMalformed, SourceRejected } from "../../Source.ts"
 import * as Mismatch from "../Mismatch.ts"
 import { type Broken, exchange, type Question, type Reply } from "./Direct.ts"
@@ -33,19 +34,28 @@ export class Asked<A, R> {
   private what: () => string = () => "GET"
 
   constructor(
-    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    where: Where,
     private readonly decode: Decode<A, R>,
     private readonly maxBytes: number
   ) {
-    this.place = new Place(fiber)
+    this.place = new Place(where)
   }
 
-  /** By a dispatcher. A target that is `undefined` is none. */
-  directly(
+  /** By a dispatcher, as an effect. */
+  directly(dispatcher: Undici.Dispatcher, question: Asking): Effect.Effect<A, SourceError, R> {
+    return Effect.async((resume) => Effect.sync(this.call(dispatcher, question, resume)))
+  }
+
+  /** By a dispatcher; gives the way to cancel it. */
+  call(
     dispatcher: Undici.Dispatcher,
-    { body, headers, method, target }: Omit<Question, "target"> & { readonly target: Target.Target | undefined }
-  ): Effect.Effect<A, SourceError, R> {
-    if (target === undefined) return this.ended(Effect.fail(this.notWhole()))
+    { body, headers, method, target }: Asking,
+    done: (answer: Effect.Effect<A, SourceError, R>) => void
+  ): () => void {
+    if (target === undefined) {
+      done(this.ended(Exit.fail(this.notWhole())))
+      return nothing
+    }
     const { authorization } = target
     const question = {
       method,
@@ -58,13 +68,11 @@ export class Asked<A, R> {
       },
       body
     }
-    return Effect.async((resume) => {
-      const cancel = exchange(dispatcher, question, this.maxBytes, (end) => resume(this.ended(this.answer(end))))
-      return Effect.sync(() => {
-        cancel()
-        this.place.ended(Exit.interrupt(FiberId.none))
-      })
-    })
+    const cancel = exchange(dispatcher, question, this.maxBytes, (end) => done(this.ended(this.answer(end))))
+    return () => {
+      cancel()
+      this.place.ended(Exit.interrupt(FiberId.none))
+    }
   }
 
   /** By a client of one's own, which has the last word on the request. */
@@ -80,7 +88,7 @@ export class Asked<A, R> {
       this.what = () => method
       const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
       const target = Target.of(url)
-      if (url === undefined || target === undefined) return Effect.fail(this.notWhole())
+      if (url === undefined || target === undefined) return Exit.fail(this.notWhole())
       const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target))
       return Effect.succeed(
         target.authorization === undefined || request.headers["authorization"] !== undefined
@@ -111,15 +119,15 @@ export class Asked<A, R> {
   }
 
   private answer(end: Reply | Broken): Effect.Effect<A, SourceError, R> {
-    if (end instanceof SourceRejected) return Effect.fail(end)
+    if (end instanceof SourceRejected) return Exit.fail(end)
     const { clock, source, span } = this.place
-    if (!("status" in end)) return Effect.fail(transportError(source, this.what(), end))
+    if (!("status" in end)) return Exit.fail(transportError(source, this.what(), end))
     span?.attribute("http.response.status_code", end.status)
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `${this.what()}: ${reason}` })
     const refused = refusal(source, this.what, end, clock)
-    if (refused !== undefined) return Effect.fail(refused)
+    if (refused !== undefined) return Exit.fail(refused)
     const body = parsed(end, this.maxBytes)
-    if ("malformed" in body) return Effect.fail(malformed(body.malformed))
+    if ("malformed" in body) return Exit.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
     const value = this.decode(body.json, body.text)
     if (!isKnown(value)) return Effect.mapError(value, misfit)
@@ -133,6 +141,11 @@ export class Asked<A, R> {
     return answer
   }
 }
+
+/** What is to be asked; a target that is `undefined` is none. */
+type Asking = Omit<Question, "target"> & { readonly target: Target.Target | undefined }
+
+const nothing = () => {}
 
 /** An effect that is an `Either` is one of the same types. */
 const isKnown = <A, E, R>(value: Effect.Effect<A, E, R>): value is Either.Either<A, E> => Either.isEither(value)

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Chunk, Clock, Context, type Exit, type Fiber, FiberRef, HashMap, Tracer } from "effect"
+import { Chunk, Clock, Context, type Exit, FiberRef, HashMap, Option, type Tracer } from "effect"
 import * as Deadline from "../../Deadline.ts"
-import { Asking } from "../../Receipt/Asking.ts"
+import type { Where } from "../../Gather/Calling.ts"
 import type { Target } from "./Target.ts"
 
 /**
@@ -24,23 +24,21 @@ export class Place {
   private readonly deadline: number
   private readonly timed: boolean
 
-  constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>) {
-    const { currentContext: context } = fiber
-    this.source = Context.get(context, Asking).name
-    this.deadline = Context.get(context, Deadline.Current)
+  constructor({ asking, deadline, fiber, parent }: Where) {
+    this.source = asking.name
+    this.deadline = deadline
     this.clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
     this.timed = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
-    this.span = fiber.getFiberRef(FiberRef.currentTracerEnabled) ? this.start(fiber) : undefined
+    this.span = fiber.getFiberRef(FiberRef.currentTracerEnabled) ? this.start(fiber, parent) : undefined
   }
 
   /** As `Effect.withSpan` starts one. */
-  private start(fiber: Fiber.RuntimeFiber<unknown, unknown>): Tracer.Span {
-    const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+  private start(fiber: Where["fiber"], parent: Where["parent"]): Tracer.Span {
     const links = Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks))
     const options = { captureStackTrace: false } as const
     const span = fiber.currentTracer.span(
       "Http.json",
-      parent,
+      Option.fromNullable(parent),
       Context.empty(),
       links,
       this.instant(),
