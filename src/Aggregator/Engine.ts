@@ -11,7 +11,8 @@ import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
-import { after, askCall, askFiber, askPromise, type Observed, Place } from "./Engine/Asking.ts"
+import { after, askCall, askFiber, askPromise } from "./Engine/Asking.ts"
+import { type Observed, Place } from "./Engine/Place.ts"
 import { Signals } from "./Engine/Signals.ts"
 
 /**

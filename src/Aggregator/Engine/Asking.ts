@@ -3,21 +3,8 @@
  *
  * @since 0.1.0
  */
-import {
-  type Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  type Fiber,
-  FiberId,
-  type FiberRefs,
-  Runtime,
-  RuntimeFlags,
-  Tracer
-} from "effect"
+import { Duration, Effect, Exit, FiberId, type FiberRefs, Tracer } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
-import * as Deadline from "../../Deadline.ts"
 import type { Call } from "../../Gather/Calling.ts"
 import type { Promised } from "../../Gather/Run.ts"
 import { Asking } from "../../Receipt/Asking.ts"
@@ -25,67 +12,8 @@ import { isLive } from "../../Receipt/Instant.ts"
 import type { Entry } from "../../Receipt/Recorder.ts"
 import { labelOf } from "../Report.ts"
 import type { Spans } from "../Spans.ts"
+import type { Observed, Place } from "./Place.ts"
 import type { Signals } from "./Signals.ts"
-
-/**
- * What an aggregator knows of one aggregation, for its sources.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Observed {
-  readonly owner: Cleanup.Registry
-  /** The span of the aggregation. */
-  readonly span: Tracer.Span | undefined
-  readonly spans: Spans | undefined
-}
-
-/**
- * Where sources run. What only fibers need is made when there is one: each is a copy of a map, which takes a microsecond.
- *
- * @since 0.1.0
- * @category models
- */
-export class Place<R> {
-  private services: ReadonlyMap<string, unknown> | undefined = undefined
-  private refs: FiberRefs.FiberRefs | undefined = undefined
-
-  constructor(
-    readonly observed: Observed,
-    private readonly outside: Context.Context<R>,
-    readonly deadline: number,
-    /** The one that waits for the answer. */
-    readonly fiber: Fiber.RuntimeFiber<unknown, unknown>,
-    readonly clock: Clock.Clock,
-    private readonly runtimeFlags: RuntimeFlags.RuntimeFlags
-  ) {}
-
-  /** The fiber refs of the one that waits. */
-  get fiberRefs(): FiberRefs.FiberRefs {
-    return (this.refs ??= this.fiber.getFiberRefs())
-  }
-
-  /** Runs an effect in a fiber of its own, with some services more. */
-  fork<A, E>(
-    effect: Effect.Effect<A, E, R>,
-    ...more: ReadonlyArray<readonly [key: string, service: unknown]>
-  ): Fiber.RuntimeFiber<A, E> {
-    const services = new Map(this.shared)
-    for (const [key, service] of more) services.set(key, service)
-    const { fiberRefs } = this
-    const runtimeFlags = RuntimeFlags.enable(this.runtimeFlags, RuntimeFlags.Interruption)
-    return Runtime.runFork(Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs, runtimeFlags }), effect)
-  }
-
-  private get shared(): ReadonlyMap<string, unknown> {
-    if (this.services !== undefined) return this.services
-    const { owner, span } = this.observed
-    const services = new Map(this.outside.unsafeMap)
-    services.set(Deadline.Current.key, this.deadline).set(Cleanup.Owner.key, owner)
-    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-    return (this.services = services)
-  }
-}
 
 /**
  * Asks an effect in a fiber of its own, which begins at once. When it has succeeded, `succeeded` gets its fiber refs.
@@ -127,6 +55,7 @@ export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Cal
   entry.begin()
   try {
     const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, fiber }, done)
+    if (entry.tag !== undefined) return
     entry.cancel = () => {
       cancel()
       entry.cancelled()
