@@ -58,10 +58,12 @@ const lines = (
   const spans = fiber.getFiberRef(FiberRef.currentLogSpan)
   const context = fiber.getFiberRefs()
   const date = new Date(Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis())
-  return (logLevel: LogLevel.LogLevel, text: string, details: () => Record<string, unknown>) => {
+  return (logLevel: LogLevel.LogLevel, text: string, details: () => Details) => {
     if (LogLevel.greaterThan(least, logLevel)) return
-    const own = HashMap.fromIterable(Object.entries(details()))
-    const all = HashMap.isEmpty(annotations) ? own : HashMap.union(annotations, own)
+    const own = details()
+    const all = HashMap.mutate(annotations, (all) => {
+      for (const name in own) if (own[name] !== null) HashMap.set(all, name, own[name])
+    })
     for (const logger of loggers)
       logger.log({
         fiberId: fiber.id(),
@@ -76,38 +78,39 @@ const lines = (
   }
 }
 
-const ofSource = ({ aggregation, traceId }: Summary, source: SourceReceipt): Record<string, unknown> =>
-  present({
-    aggregation,
-    source: source.name,
-    outcome: source.outcome,
-    duration: duration(source),
-    cleanup: source.cleanup,
-    fallback: source.fallback || null,
-    error: source.error === null ? null : `${source.error.tag}: ${source.error.message}`,
-    traceId
-  })
+/** What a line says, by name; of what is `null`, nothing. */
+type Details = Readonly<Record<string, unknown>>
+
+const ofSource = ({ aggregation, traceId }: Summary, source: SourceReceipt): Details => ({
+  aggregation,
+  source: source.name,
+  outcome: source.outcome,
+  duration: duration(source),
+  cleanup: source.cleanup,
+  fallback: source.fallback || null,
+  error: source.error === null ? null : `${source.error.tag}: ${source.error.message}`,
+  traceId
+})
 
 /**
- * What a log line or a span says of an aggregation; durations in milliseconds.
+ * What a log line or a span says of an aggregation; durations in milliseconds. Of what is `null`, they say nothing.
  *
  * @since 0.1.0
  * @category getters
  */
-export const attributes = (summary: Summary, { entries }: Recorder): Record<string, unknown> =>
-  present({
-    aggregation: summary.aggregation,
-    policy: summary.policy,
-    outcome: summary.outcome,
-    duration: summary.elapsed,
-    deadline: summary.deadline,
-    remaining: summary.remaining,
-    sources: entries.length,
-    firstCause: summary.firstCause && describeCause(summary.firstCause),
-    victims: summary.victims.length === 0 ? null : summary.victims.slice(0, 20).join(", "),
-    receipt: summary.id,
-    traceId: summary.traceId
-  })
+export const attributes = (summary: Summary, { entries }: Recorder): Details => ({
+  aggregation: summary.aggregation,
+  policy: summary.policy,
+  outcome: summary.outcome,
+  duration: summary.elapsed,
+  deadline: summary.deadline,
+  remaining: summary.remaining,
+  sources: entries.length,
+  firstCause: summary.firstCause && describeCause(summary.firstCause),
+  victims: summary.victims.length === 0 ? null : summary.victims.slice(0, 20).join(", "),
+  receipt: summary.id,
+  traceId: summary.traceId
+})
 
 /** In microseconds at the finest: the difference of two rounded instants is not always round. */
 const duration = ({ end, start }: SourceReceipt) =>
@@ -115,11 +118,6 @@ const duration = ({ end, start }: SourceReceipt) =>
 
 const describeCause = ({ kind, message, source }: FirstCause) =>
   source === null ? `${kind}: ${message}` : `${kind} of ${source}: ${message}`
-
-const present = (all: Record<string, unknown>): Record<string, unknown> => {
-  for (const name in all) if (all[name] === null) delete all[name]
-  return all
-}
 
 const perItem = new Set(["forEach", "collectEach"])
 

@@ -107,7 +107,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           const summary = once(() => recorder.summary())
           if (span !== undefined && spans!.kept)
             for (const [key, value] of Object.entries(Report.attributes(summary(), recorder)))
-              span.attribute(key, value)
+              if (value !== null) span.attribute(key, value)
           recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
           Report.log(fiber, logger, recorder, summary)
         }

@@ -63,6 +63,8 @@ export class Recorder {
     { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
   private settledAt: number | null = null
   private named: string | undefined = undefined
+  /** Several ask for it, and nothing in it changes any more. */
+  private final: Receipt | undefined = undefined
   private waiting: Set<() => void> | undefined = undefined
 
   constructor(
@@ -106,6 +108,7 @@ export class Recorder {
   /** The answer leaves now. `decidedBy` is the source whose end made it leave, for blame and for the critical path. */
   finished(ending: Ending, decidedBy: Entry<unknown, unknown> | null, kind?: "deadline" | "caller"): void {
     const elapsed = this.now()
+    this.final = undefined
     this.finish = {
       ending,
       elapsed,
@@ -118,6 +121,7 @@ export class Recorder {
   cleanupBegan(): void {
     this.cleaning += 1
     this.settledAt = null
+    this.final = undefined
   }
 
   /** A cleanup has ended, or its owner gave up. */
@@ -161,12 +165,15 @@ export class Recorder {
 
   /** What is known now; it is final once the answer has left and `settled` is not `null`. */
   receipt(): Receipt {
+    if (this.final !== undefined) return this.final
     const last = this.finish?.last ?? null
-    return {
+    const receipt = {
       ...this.summary(),
       criticalPath: last === null ? [] : criticalPath(this.entries, last, this.bounded).map((entry) => entry.name),
       sources: this.entries.map((entry) => entry.receipt())
     }
+    if (this.finish !== undefined && this.settledAt !== null) this.final = receipt
+    return receipt
   }
 
   /** The receipt without what it says of each source. */
