@@ -169,6 +169,26 @@ describe("Recorder", () => {
       assert.strictEqual(recorder.cleaning, 0)
     })
 
+    it("is made once, when nothing in it changes any more", () => {
+      const { begun, clock, recorder } = recording()
+      const a = begun("a")
+      const before = recorder.receipt()
+      clock.at = 10
+      a.ended(Exit.succeed(1))
+      recorder.finished("succeeded", a)
+      const final = recorder.receipt()
+      assert.strictEqual(recorder.receipt(), final)
+      assert.notStrictEqual(before, final)
+
+      // What a source has let go of may be cancelled later.
+      const inner = a.inner()
+      inner.cancelled()
+      assert.deepStrictEqual([recorder.receipt().settled, recorder.receipt().sources[0]!.cleanup], [null, "running"])
+      clock.at = 30
+      inner.cleaned()
+      assert.deepStrictEqual([recorder.receipt().settled, recorder.receipt().sources[0]!.cleanup], [30, "done"])
+    })
+
     it("says what was left of the deadline, and nothing of it when there was none", () => {
       const { clock, recorder } = recording()
       const without = recorder.receipt()
