@@ -1,7 +1,7 @@
 /**
  * What muster costs beside what else there is: `npm run bench`, or one part of it with `npm run bench -- inproc`.
  *
- * Prints tables, and with `--write` puts them into the README beside this file; with `--json` (`npm run -s bench -- --json`)
+ * Prints tables, and with `--write` puts them into the README beside this file, and a few of them into that of the project; with `--json` (`npm run -s bench -- --json`)
  * it prints `{ machine, rows, targets }`, and its notes go to stderr. `--rounds 20` is how often each variant is measured.
  * A target is reached when its whole confidence interval is on the right side; it says so or says that it fell short, and
  * both are news.
@@ -15,6 +15,7 @@ import * as Http from "./Http.ts"
 import * as InProcess from "./InProcess.ts"
 import * as Memory from "./Memory.ts"
 import { type Part, records, table } from "./Part.ts"
+import * as Summary from "./Summary.ts"
 
 const parts: Readonly<Record<string, (rounds: number) => Promise<Part>>> = {
   inproc: InProcess.measureAll,
@@ -56,5 +57,6 @@ if (write) {
   const command = ["npm run bench --", ...given, `--rounds ${rounds}`, "--write"].join(" ")
   const text = `# What muster costs\n\nWritten by \`${command}\`.\n\n\`\`\`text\n${said.join("\n")}\n\`\`\`\n`
   writeFileSync("test/bench/README.md", text)
+  Summary.write("README.md", measured)
 }
 process.exit(0)
