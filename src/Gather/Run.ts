@@ -46,7 +46,7 @@ export interface Task<A, E, R> {
   readonly fallback?: (() => A) | undefined
   /** The same as its effect, for who can ask it without a fiber. */
   readonly promised?: Promised<A, E> | undefined
-  /** The same. */
+  /** The same as its effect, as one exchange by direct calls. */
   readonly called?: Call<A, E> | undefined
 }
 

@@ -11,6 +11,7 @@ import type { DeadlineExceeded } from "../Deadline.ts"
 import { like, members } from "../Gather/Shape.ts"
 import * as Options from "../Options.ts"
 import * as Source from "../Source.ts"
+import { readForwarded, readHandling, readPath, where } from "./Endpoint/Rules.ts"
 import * as Keys from "./Keys.ts"
 
 /**
@@ -151,8 +152,6 @@ export type Requirements<E> =
       ? Needs<S>
       : never
 
-const where = "Endpoint.make"
-
 /**
  * Serves an aggregation by these rules. A wrong one is raised as an `InvalidOption`.
  *
@@ -249,34 +248,4 @@ export const heard = <S extends Sources>(sources: S, listen: Listener): S => {
   })
   // The cast: they stand in the shape that they came in, and give what they gave.
   return like(sources, tapped) as unknown as S
-}
-
-const readPath = (path: string): `/${string}` => {
-  const segments = path.slice(1).split("/")
-  const params = segments.filter((segment) => segment.startsWith(":"))
-  const fits =
-    path.startsWith("/") &&
-    segments.every((segment) => /^(?::[A-Za-z_]\w*|(?!\.{1,2}$)[\w.~-]+)$/.test(segment)) &&
-    new Set(params).size === params.length
-  return fits
-    ? (path as `/${string}`)
-    : Options.refuse(where, "path", path, `a path like "/search" or "/users/:id/dashboard"`)
-}
-
-const readHandling = (handling: EndpointOptions["handling"], lenient: boolean) => {
-  if (handling === undefined) return lenient ? "either" : "strict"
-  return lenient || handling === "strict"
-    ? handling
-    : Options.refuse(where, "handling", handling, `"strict" for an aggregation without partial`)
-}
-
-/** Those that belong to one connection, or that we say ourselves. */
-const ours =
-  /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-.*|expect|prefer|accept|accept-encoding|range|if-.*|traceparent|tracestate|b3|x-b3-.*|grpc-.*|x-envoy-.*)$/
-
-const readForwarded = (name: string) => {
-  const lower = name.toLowerCase()
-  return /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(lower) && !ours.test(lower)
-    ? lower
-    : Options.refuse(where, "forward", name, "the name of a header that is neither of one connection nor set by muster")
 }
