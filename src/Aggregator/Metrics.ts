@@ -49,7 +49,7 @@ export const aggregationsInFlight = keyed(
 
 /**
  * Sources that have ended, by `aggregation`, `source` and `outcome`. Of one aggregation a thousand are counted by name, and
- * the rest together as `other`; so do the other two.
+ * the rest together as `other`; so it is with the other two.
  *
  * @since 0.1.0
  * @category metrics
