@@ -152,6 +152,8 @@ Chromium.suite("a report in a browser", () => {
       ])
       yield* Effect.promise(() => page.getByText("1 of 1 aggregations").waitFor())
       yield* Effect.promise(() => rows(page).locator("a").click())
+      // Sixty thousand sources take a while to be looked through.
+      yield* Effect.promise(() => page.locator(".waterfall caption").waitFor())
 
       assert.match(page.url(), /#last$/)
       // The cause has a line more, for its error.
