@@ -47,9 +47,18 @@ export const parse = (header: string | undefined): Preferences => {
   }
 }
 
-/** Cuts where the separator stands outside of quotes. */
-const split = (text: string, separator: "," | ";") =>
-  text.match(new RegExp(`(?:"(?:[^"\\\\]|\\\\.)*"|[^"${separator}])+`, "g")) ?? []
+/** Up to a quote that is never closed. */
+const closed = /^(?:"(?:[^"\\]|\\.)*"|[^"])*/
+
+/**
+ * Cuts where the separator stands outside of quotes. After a quote that is never closed none is: to look for the end of each
+ * would take a time that grows with the square of the header.
+ */
+const split = (text: string, separator: "," | ";") => {
+  const { length } = closed.exec(text)![0]
+  const whole = text.slice(0, length).match(new RegExp(`(?:"(?:[^"\\\\]|\\\\.)*"|[^"${separator}])+`, "g")) ?? []
+  return [...whole, ...(text.slice(length).match(new RegExp(`[^"${separator}]+`, "g")) ?? [])]
+}
 
 const read = (text: string): readonly [name: string, value: string] => {
   const found = new RegExp(`^\\s*${parameter}\\s*$`).exec(text)

@@ -45,7 +45,6 @@ describe("Prefer", () => {
     const start = performance.now()
     for (const part of ['"', '"a', "a=", "a;", "a,", '\\"', " ", 'a="'])
       Prefer.parse(`${part.repeat(8_000)}!handling=lenient`)
-    // A hundredth of what it takes to look at each character again from each other, on a machine that is busy.
-    assert.isBelow(performance.now() - start, 10_000)
+    assert.isBelow(performance.now() - start, 1_000)
   })
 })
