@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Context, Effect, Layer, Scope } from "effect"
+import { Config, type ConfigError, Context, Effect, FiberId, Layer, Scope } from "effect"
 import type { Aggregator } from "./Aggregator.ts"
+import * as Lines from "./Receipt/Lines.ts"
 import * as Access from "./Server/Access.ts"
 import * as Admin from "./Server/Admin.ts"
 import * as Cors from "./Server/Cors.ts"
@@ -18,7 +19,6 @@ import * as Recent from "./Server/Recent.ts"
 import * as Routes from "./Server/Routes.ts"
 import * as Settings from "./Server/Settings.ts"
 import * as Spans from "./Server/Spans.ts"
-import * as Writing from "./Server/Writing.ts"
 
 export {
   /** @since 0.1.0 */
@@ -109,7 +109,7 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const state = { drain, inFlight, recent, clock: yield* Effect.clock, fork: yield* Forking.make }
     const spans = yield* Spans.make
     const app = Routes.make(endpoints, services, { ...settings, ...state, spans })
-    const write = settings.accessLog ? yield* Writing.make(state.clock) : undefined
+    const write = settings.accessLog ? yield* writing : undefined
     const access = { ...state, write, writeTimeout: settings.writeTimeout }
     const open = Access.controlled(Cors.shared(app, settings.cors), { ...access, probes: Routes.probes })
     const server = yield* Listener.make(open, settings)
@@ -118,6 +118,11 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     yield* Effect.addFinalizer(() => drain.run(settings.drain, grace))
     return { url: server.url, admin: admin?.url, phase: drain.phase, cut: Effect.sync(drain.cut) }
   })
+
+/** Its lines are of no one fiber. */
+const writing = Effect.withFiberRuntime<Lines.Write | undefined>((fiber) =>
+  Effect.succeed(Lines.of(fiber, undefined, FiberId.none)?.write)
+)
 
 const administer = (
   options: Admin.AdminOptions & Listener.ListenerOptions,

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Context, type Fiber, FiberRef, HashMap, Logger, LogLevel } from "effect"
+import { type Fiber, type Logger, LogLevel } from "effect"
 import type { Ending, FirstCause, SourceReceipt } from "../Receipt.ts"
+import * as Lines from "../Receipt/Lines.ts"
 import type { Recorder, Summary } from "../Receipt/Recorder.ts"
 
 const levels = {
@@ -17,9 +18,7 @@ const levels = {
 
 /**
  * Logs one line for the aggregation, and one for each source before it: a warning for those that failed or were late, debug
- * for the rest. To these loggers, or else to those of the fiber.
- *
- * By direct calls: an effect for each line costs more than the lines (see `npm run bench -- inproc`).
+ * for the rest. To this logger, or else to those of the fiber.
  *
  * @since 0.1.0
  * @category logging
@@ -30,52 +29,18 @@ export const log = (
   recorder: Recorder,
   summary: () => Summary
 ): void => {
-  if (own === Logger.none) return
-  const least = fiber.getFiberRef(FiberRef.currentMinimumLogLevel)
-  const loggers = own === undefined ? Array.from(fiber.getFiberRef(FiberRef.currentLoggers)) : [own]
-  // An error is the gravest line that there can be.
-  if (loggers.length === 0 || LogLevel.greaterThan(least, LogLevel.Error)) return
+  const lines = Lines.of(fiber, own)
+  if (lines === undefined) return
+  const { least, write } = lines
   const whole = summary()
-  const write = lines(fiber, loggers, least)
   const all = LogLevel.lessThanEqual(least, LogLevel.Debug)
   for (const entry of recorder.entries) {
     const wrong = entry.tag === "Failed" || entry.tag === "TimedOut"
     if (!wrong && !all) continue
     const source = entry.receipt()
-    const level = wrong ? LogLevel.Warning : LogLevel.Debug
-    write(level, `${source.name} ${source.outcome}`, () => ofSource(whole, source))
+    write(wrong ? LogLevel.Warning : LogLevel.Debug, `${source.name} ${source.outcome}`, ofSource(whole, source))
   }
-  write(levels[whole.outcome], `${whole.aggregation} ${whole.outcome}`, () => attributes(whole, recorder))
-}
-
-/** Gives lines to loggers, as Effect does. */
-const lines = (
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  loggers: ReadonlyArray<Logger.Logger<unknown, unknown>>,
-  least: LogLevel.LogLevel
-) => {
-  const annotations = fiber.getFiberRef(FiberRef.currentLogAnnotations)
-  const spans = fiber.getFiberRef(FiberRef.currentLogSpan)
-  const context = fiber.getFiberRefs()
-  const date = new Date(Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis())
-  return (logLevel: LogLevel.LogLevel, text: string, details: () => Details) => {
-    if (LogLevel.greaterThan(least, logLevel)) return
-    const own = details()
-    const all = HashMap.mutate(annotations, (all) => {
-      for (const name in own) if (own[name] !== null) HashMap.set(all, name, own[name])
-    })
-    for (const logger of loggers)
-      logger.log({
-        fiberId: fiber.id(),
-        logLevel,
-        message: [text],
-        cause: Cause.empty,
-        context,
-        spans,
-        annotations: all,
-        date
-      })
-  }
+  write(levels[whole.outcome], `${whole.aggregation} ${whole.outcome}`, attributes(whole, recorder))
 }
 
 /** What a line says, by name; of what is `null`, nothing. */

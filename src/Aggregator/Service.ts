@@ -10,10 +10,10 @@ import type * as Policies from "../Gather/Policies.ts"
 import * as Options from "../Options.ts"
 import type { Receipt } from "../Receipt.ts"
 import * as Recorder from "../Receipt/Recorder.ts"
+import * as Spans from "../Receipt/Spans.ts"
 import * as Engine from "./Engine.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Report from "./Report.ts"
-import { below } from "./Spans.ts"
 
 /**
  * How an aggregator works; all of it may be left out.
@@ -83,7 +83,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
 
     const observe: Service["observe"] = (name, policy, own, body) =>
       Effect.withFiberRuntime((fiber) => {
-        const spans = below(fiber)
+        const spans = Spans.of(fiber)
         const span = spans?.start(`${name} ${policy}`)
         const recorder = Recorder.within(fiber, name, policy)
         recorder.traceId = span?.traceId ?? null

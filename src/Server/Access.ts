@@ -6,6 +6,7 @@
  */
 import { Cause, type Clock, Context, type Exit, type Fiber, FiberId, LogLevel } from "effect"
 import type { ServerResponse } from "node:http"
+import type { Write } from "../Receipt/Lines.ts"
 import type { Drain } from "./Drain.ts"
 import { type Answer, type App, Exchange, logBug } from "./Exchange.ts"
 import type { Fork } from "./Forking.ts"
@@ -14,7 +15,6 @@ import * as Metrics from "./Metrics.ts"
 import * as Problem from "./Problem.ts"
 import { isStreamed, type Reply } from "./Reply.ts"
 import { Sending } from "./Sending.ts"
-import type { Write } from "./Writing.ts"
 
 /**
  * What every request is subject to.

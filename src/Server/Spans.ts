@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Chunk, Context, Effect, Exit, FiberRef, HashMap, Option, Tracer } from "effect"
+import { Effect, Exit, Option, type Tracer } from "effect"
+import * as Direct from "../Receipt/Spans.ts"
 import type { Answer, Exchange } from "./Exchange.ts"
 
 /**
@@ -21,41 +22,28 @@ export interface Spans {
 }
 
 /**
- * Spans of the tracer of the fiber that runs this, with its annotations and links, as `Effect.withSpan` makes them.
+ * Spans of the tracer of the fiber that runs this.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<Spans> = Effect.withFiberRuntime((fiber) => {
-  const enabled = fiber.getFiberRef(FiberRef.currentTracerEnabled)
-  const timed = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
-  const annotations = HashMap.toEntries(fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations))
-  const links = Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks))
-  const around = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
-  const tracer = fiber.currentTracer
-  return Effect.map(Effect.clock, (clock): Spans => {
-    const now = () => (timed ? clock.unsafeCurrentTimeNanos() : 0n)
-    const ended = (span: Tracer.Span, exit: Exit.Exit<{ readonly status: number }>) => {
-      span.attribute("http.response.status_code", Exit.isSuccess(exit) ? exit.value.status : 500)
-      span.end(now(), exit)
-    }
-    return {
-      start: (name, { headers, method }, route) => {
-        if (!enabled) return undefined
-        // The cast: these are headers, which the platform gives a prototype of its own.
-        const caller = HttpTraceContext.fromHeaders(headers as Parameters<typeof HttpTraceContext.fromHeaders>[0])
-        const parent = Option.isSome(caller) ? caller : around
-        const options = { captureStackTrace: false } as const
-        const span = tracer.span(name, parent, Context.empty(), links, now(), "server", options)
-        for (const [key, value] of annotations) span.attribute(key, value)
-        span.attribute("http.request.method", method)
-        span.attribute("http.route", route)
-        return span
-      },
-      end: (span, answer) => {
-        if ("body" in answer) ended(span, Exit.succeed(answer))
-        else answer.addObserver((exit) => ended(span, exit))
-      }
+  const spans = Direct.of(fiber)
+  const ended = (span: Tracer.Span, exit: Exit.Exit<{ readonly status: number }>) => {
+    span.attribute("http.response.status_code", Exit.isSuccess(exit) ? exit.value.status : 500)
+    spans?.end(span, exit)
+  }
+  return Effect.succeed({
+    start: (name, { headers, method }, route) => {
+      if (spans === undefined) return undefined
+      // The cast: these are headers, which the platform gives a prototype of its own.
+      const caller = HttpTraceContext.fromHeaders(headers as Parameters<typeof HttpTraceContext.fromHeaders>[0])
+      const attributes = { "http.request.method": method, "http.route": route }
+      return spans.start(name, { attributes, kind: "server", parent: Option.getOrUndefined(caller) })
+    },
+    end: (span, answer) => {
+      if ("body" in answer) ended(span, Exit.succeed(answer))
+      else answer.addObserver((exit) => ended(span, exit))
     }
   })
 })

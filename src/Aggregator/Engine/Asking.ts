@@ -10,8 +10,8 @@ import type { Promised } from "../../Gather/Run.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import { isLive } from "../../Receipt/Instant.ts"
 import type { Entry } from "../../Receipt/Recorder.ts"
+import type { Spans } from "../../Receipt/Spans.ts"
 import { labelOf } from "../Report.ts"
-import type { Spans } from "../Spans.ts"
 import type { Observed, Place } from "./Place.ts"
 import type { Signals } from "./Signals.ts"
 
@@ -187,4 +187,5 @@ const startSpan = (
   { span }: Observed,
   spans: Spans,
   { name, recorder: { aggregation, policy } }: Entry<unknown, unknown>
-): Tracer.Span => spans.start(`source ${labelOf(policy, name)}`, { aggregation, source: name }, span)
+): Tracer.Span =>
+  spans.start(`source ${labelOf(policy, name)}`, { attributes: { aggregation, source: name }, parent: span })

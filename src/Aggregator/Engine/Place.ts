@@ -6,7 +6,7 @@
 import { type Clock, Context, type Effect, type Fiber, type FiberRefs, Runtime, RuntimeFlags, Tracer } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
 import * as Deadline from "../../Deadline.ts"
-import type { Spans } from "../Spans.ts"
+import type { Spans } from "../../Receipt/Spans.ts"
 
 /**
  * What an aggregator knows of one aggregation, for its sources.

@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Chunk, Clock, Context, type Exit, FiberRef, HashMap, Option, type Tracer } from "effect"
+import { Clock, Context, type Exit, type Tracer } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import type { Where } from "../../Gather/Calling.ts"
+import * as Spans from "../../Receipt/Spans.ts"
 import type { Target } from "./Target.ts"
 
 /**
@@ -22,33 +23,14 @@ export class Place {
   /** `undefined` where tracing is off. */
   readonly span: Tracer.Span | undefined
   private readonly deadline: number
-  private readonly timed: boolean
+  private readonly spans: Spans.Spans | undefined
 
   constructor({ asking, deadline, fiber, parent }: Where) {
     this.source = asking.name
     this.deadline = deadline
     this.clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    this.timed = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
-    this.span = fiber.getFiberRef(FiberRef.currentTracerEnabled) ? this.start(fiber, parent) : undefined
-  }
-
-  /** As `Effect.withSpan` starts one. */
-  private start(fiber: Where["fiber"], parent: Where["parent"]): Tracer.Span {
-    const links = Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks))
-    const options = { captureStackTrace: false } as const
-    const span = fiber.currentTracer.span(
-      "Http.json",
-      Option.fromNullable(parent),
-      Context.empty(),
-      links,
-      this.instant(),
-      "client",
-      options
-    )
-    HashMap.forEach(fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations), (value, key) =>
-      span.attribute(key, value)
-    )
-    return span
+    this.spans = Spans.of(fiber)
+    this.span = this.spans?.start("Http.json", { kind: "client", parent })
   }
 
   /** Says what is asked. */
@@ -60,7 +42,7 @@ export class Place {
   }
 
   ended(exit: Exit.Exit<unknown, unknown>): void {
-    this.span?.end(this.instant(), exit)
+    if (this.span !== undefined) this.spans?.end(this.span, exit)
   }
 
   /** The deadline and the trace, as an upstream service is told of them. */
@@ -70,9 +52,5 @@ export class Place {
         ? Infinity
         : Math.max(0, this.deadline - Number(this.clock.unsafeCurrentTimeNanos()) / 1e6)
     return { ...Deadline.headersOf(left), ...(this.span && HttpTraceContext.toHeaders(this.span)) }
-  }
-
-  private instant(): bigint {
-    return this.timed ? this.clock.unsafeCurrentTimeNanos() : 0n
   }
 }

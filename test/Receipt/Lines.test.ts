@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, LogLevel } from "effect"
-import * as Writing from "../../src/Server/Writing.ts"
+import { Effect, FiberRef, HashSet, Logger, LogLevel } from "effect"
+import * as Lines from "../../src/Receipt/Lines.ts"
 
-describe("a line of a server", () => {
+const writing = Effect.withFiberRuntime<Lines.Lines | undefined>((fiber) => Effect.succeed(Lines.of(fiber)))
+
+describe("a line that is written by a direct call", () => {
   const collecting = Effect.gen(function* () {
     const lines: Array<unknown> = []
     const logger = Logger.map(Logger.structuredLogger, ({ annotations, logLevel, message, spans, timestamp }) => {
@@ -15,8 +17,8 @@ describe("a line of a server", () => {
     Effect.gen(function* () {
       const { around, lines } = yield* collecting
       yield* Effect.gen(function* () {
-        const write = yield* Writing.make(yield* Effect.clock)
-        write(LogLevel.Warning, "GET /x 500", { path: "/x", status: 500, key: undefined })
+        const { write } = (yield* writing) ?? assert.fail("nobody reads it")
+        write(LogLevel.Warning, "GET /x 500", { path: "/x", status: 500, key: undefined, traceId: null })
         yield* Effect.annotateLogs(Effect.logWarning("GET /x 500"), { path: "/x", status: 500 })
       }).pipe(Effect.annotateLogs("port", 8080), Effect.withLogSpan("serving"), Effect.provide(around))
 
@@ -29,12 +31,21 @@ describe("a line of a server", () => {
     Effect.gen(function* () {
       const { around, lines } = yield* collecting
       yield* Effect.gen(function* () {
-        const write = yield* Writing.make(yield* Effect.clock)
+        const { write } = (yield* writing) ?? assert.fail("nobody reads it")
         write(LogLevel.Info, "GET /x 200", {})
         write(LogLevel.Warning, "GET /x 500", {})
       }).pipe(Logger.withMinimumLogLevel(LogLevel.Warning), Effect.provide(around))
 
       assert.lengthOf(lines, 1)
+    })
+  )
+
+  it.effect("is not made where nobody would read an error", () =>
+    Effect.gen(function* () {
+      const { around } = yield* collecting
+      const none = Logger.withMinimumLogLevel(writing, LogLevel.None)
+      assert.isUndefined(yield* Effect.provide(none, around))
+      assert.isUndefined(yield* Effect.locally(writing, FiberRef.currentLoggers, HashSet.empty()))
     })
   )
 })
