@@ -238,6 +238,7 @@ const presented = (name: string, source: Source.AnySource): Task<unknown, unknow
   if (!Source.isSource(source))
     return { name, effect: source, promised: Promising.of(source), called: Calling.of(source) }
   const { absent: fallback } = source
+  // The cast: it is given what its own effect gives.
   const present = source.present as (value: unknown) => unknown
   const promised = Promising.of(source.effect)
   const called = Calling.of(source.effect)

@@ -174,6 +174,7 @@ const placed = <I, E, R>(node: Node<I, E, R>, input: I, runs: WeakMap<Recorder, 
     )
   })
   const source = withPolicy(node, effect)
+  // The cast: it is given what its own effect gives.
   const present = source.present as (value: unknown) => unknown
   return source
 }

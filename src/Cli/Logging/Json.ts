@@ -14,6 +14,7 @@ import { Cause, FiberId, Logger } from "effect"
  */
 export const logger: Logger.Logger<unknown, string> = Logger.make((line) => {
   const { annotations, cause, date, fiberId, logLevel, message, spans } = line
+  // The cast: `Array.isArray` says no more than `any`.
   const [text, ...others] = Array.isArray(message) ? (message as ReadonlyArray<unknown>) : [message]
   if (typeof text !== "string" || others.length > 0 || spans._tag === "Cons" || !Cause.isEmptyType(cause))
     return Logger.jsonLogger.log(line)

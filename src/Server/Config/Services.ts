@@ -111,4 +111,5 @@ const tokenOf = (question: object): string => createHash("sha256").update(JSON.s
 const sentOn = <Q extends Questions[File.Kind]>(question: Q, forwarded: Readonly<Record<string, string>>): Q =>
   "headers" in question ? { ...question, headers: { ...forwarded, ...question.headers } } : question
 
+// The cast: `Array.isArray` says no more than `any`.
 const first = (answer: unknown) => (Array.isArray(answer) ? ((answer[0] as unknown) ?? null) : answer)
