@@ -43,43 +43,40 @@ export const log = (
   write(levels[whole.outcome], `${whole.aggregation} ${whole.outcome}`, attributes(whole, recorder))
 }
 
-/** What a line says, by name; of what is `null`, nothing. */
-type Details = Readonly<Record<string, unknown>>
-
-const ofSource = ({ aggregation, traceId }: Summary, source: SourceReceipt): Details => ({
+const ofSource = ({ aggregation, traceId }: Summary, source: SourceReceipt): Lines.Beside => ({
   aggregation,
   source: source.name,
   outcome: source.outcome,
   duration: duration(source),
   cleanup: source.cleanup,
-  fallback: source.fallback || null,
-  error: source.error === null ? null : `${source.error.tag}: ${source.error.message}`,
-  traceId
+  fallback: source.fallback || undefined,
+  error: source.error === null ? undefined : `${source.error.tag}: ${source.error.message}`,
+  traceId: traceId ?? undefined
 })
 
 /**
- * What a log line or a span says of an aggregation; durations in milliseconds. Of what is `null`, they say nothing.
+ * What a log line or a span says of an aggregation; durations in milliseconds.
  *
  * @since 0.1.0
  * @category getters
  */
-export const attributes = (summary: Summary, { entries }: Recorder): Details => ({
+export const attributes = (summary: Summary, { entries }: Recorder): Lines.Beside => ({
   aggregation: summary.aggregation,
   policy: summary.policy,
   outcome: summary.outcome,
   duration: summary.elapsed,
-  deadline: summary.deadline,
-  remaining: summary.remaining,
+  deadline: summary.deadline ?? undefined,
+  remaining: summary.remaining ?? undefined,
   sources: entries.length,
-  firstCause: summary.firstCause && describeCause(summary.firstCause),
-  victims: summary.victims.length === 0 ? null : summary.victims.slice(0, 20).join(", "),
+  firstCause: summary.firstCause === null ? undefined : describeCause(summary.firstCause),
+  victims: summary.victims.length === 0 ? undefined : summary.victims.slice(0, 20).join(", "),
   receipt: summary.id,
-  traceId: summary.traceId
+  traceId: summary.traceId ?? undefined
 })
 
 /** In microseconds at the finest: the difference of two rounded instants is not always round. */
 const duration = ({ end, start }: SourceReceipt) =>
-  start === null || end === null ? null : Math.round((end - start) * 1_000) / 1_000
+  start === null || end === null ? undefined : Math.round((end - start) * 1_000) / 1_000
 
 const describeCause = ({ kind, message, source }: FirstCause) =>
   source === null ? `${kind}: ${message}` : `${kind} of ${source}: ${message}`

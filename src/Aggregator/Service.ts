@@ -56,6 +56,8 @@ export interface Service {
    * them all.
    */
   readonly subscribe: Effect.Effect<Stream.Stream<Receipt>, never, Scope.Scope>
+  /** Calls back with each of them in that instant, without a fiber; what it gives stops that. A listener must not throw. */
+  readonly listen: (listener: (receipt: Receipt) => void) => () => void
   /** Waits until nothing that it cancelled is cleaning up. */
   readonly settled: Effect.Effect<void>
 }
@@ -80,6 +82,13 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     const owner = yield* Cleanup.make({ closeTimeout: Options.duration(where, "closeTimeout", closeTimeout) })
     const { logger } = options
     let readers = 0
+    const listeners = new Set<(receipt: Receipt) => void>()
+    const publish = (recorder: Recorder.Recorder) => {
+      if (readers === 0 && listeners.size === 0) return
+      const receipt = recorder.receipt()
+      if (readers > 0) published.unsafeOffer(receipt)
+      for (const listener of listeners) listener(receipt)
+    }
 
     const observe: Service["observe"] = (name, policy, own, body) =>
       Effect.withFiberRuntime((fiber) => {
@@ -107,8 +116,8 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           const summary = once(() => recorder.summary())
           if (span !== undefined && spans!.kept)
             for (const [key, value] of Object.entries(Report.attributes(summary(), recorder)))
-              if (value !== null) span.attribute(key, value)
-          recorder.whenSettled(() => readers > 0 && published.unsafeOffer(recorder.receipt()))
+              if (value !== undefined) span.attribute(key, value)
+          recorder.whenSettled(() => publish(recorder))
           Report.log(fiber, logger, recorder, summary)
         }
         const reported = (exit: Exit.Exit<unknown, unknown>) =>
@@ -125,7 +134,11 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
       yield* Effect.addFinalizer(() => Effect.sync(() => (readers -= 1)))
       return Stream.fromQueue(queue)
     })
-    return { observe, subscribe, settled: owner.settled }
+    const listen: Service["listen"] = (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    }
+    return { observe, subscribe, listen, settled: owner.settled }
   })
 
 /**

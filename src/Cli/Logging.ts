@@ -54,7 +54,7 @@ export const layer = (given: LogLevel.LogLevel | undefined): Layer.Layer<never, 
       const level = given ?? (yield* fromEnvironment)
       const logger =
         screen.columns === undefined
-          ? Logger.map(Json.logger, screen.err)
+          ? Json.logger(screen.err)
           : Logger.map(forEyes(screen.color, level === undefined), (line) => line !== undefined && screen.err(line))
       return Layer.merge(Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(level ?? LogLevel.Info))
     })

@@ -6,6 +6,7 @@
 import { Context, Effect, type Exit, type Fiber, Option, Predicate, Tracer } from "effect"
 import * as Deadline from "../Deadline.ts"
 import { Asking, type Asked } from "../Receipt/Asking.ts"
+import * as Spans from "../Receipt/Spans.ts"
 
 /**
  * For which source it is, until when, and in which span.
@@ -18,6 +19,8 @@ export interface Where {
   /** On the scale of `Deadline.Current`. */
   readonly deadline: number
   readonly parent: Tracer.AnySpan | undefined
+  /** `undefined` where tracing is off. */
+  readonly spans: Spans.Spans | undefined
   /** The one that waits for it. */
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
 }
@@ -72,6 +75,7 @@ export const here = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Where => {
     asking: Context.get(context, Asking),
     deadline: Context.get(context, Deadline.Current),
     parent: Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan)),
+    spans: Spans.of(fiber),
     fiber
   }
 }

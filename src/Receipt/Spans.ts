@@ -37,13 +37,21 @@ export interface SpanOptions {
  * @category models
  */
 export interface Spans {
-  /** False when nobody can see them afterwards: the tracer that Effect has by default keeps none. */
+  /** Of {@link isKept}. */
   readonly kept: boolean
   readonly start: (name: string, options?: SpanOptions) => Tracer.Span
   readonly end: (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) => void
 }
 
 const native = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/**
+ * False when nobody can see the spans of this fiber afterwards: the tracer that Effect has by default keeps none.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isKept = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.currentTracer !== native
 
 /**
  * Spans of a fiber's tracer, with its annotations and links; `undefined` where tracing is off.
@@ -61,7 +69,7 @@ export const of = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Spans | undefin
   const timed = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
   const now = () => (timed ? clock.unsafeCurrentTimeNanos() : 0n)
   return {
-    kept: tracer !== native,
+    kept: isKept(fiber),
     start: (name, { attributes = {}, kind = "internal", parent } = {}) => {
       const above = parent === undefined ? around : Option.some(parent)
       const options = { attributes, captureStackTrace: false } as const

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Effect, PubSub, type Scope, Stream } from "effect"
+import { Effect, PubSub, type Scope, Stream } from "effect"
 import { Aggregator } from "../Aggregator.ts"
 import type { Receipt } from "../Receipt.ts"
 
@@ -38,12 +38,6 @@ export interface Recent {
 
 const most = 1_000
 
-/** Those that come in one turn of the event loop are kept together: to wake a fiber for each took 7 % of a busy server. */
-const nextTurn = Effect.async<void>((resume) => {
-  const next = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(next))
-})
-
 /** A receipt of a hundred thousand items is as large as a thousand of a hundred. */
 const mostSources = 100_000
 
@@ -76,12 +70,9 @@ export const make: Effect.Effect<Recent, never, Aggregator | Scope.Scope> = Effe
     if (!receipt.policy.endsWith("Each")) note(receipt, health)
   }
 
-  const published = yield* aggregator.subscribe
-  yield* Effect.forkScoped(
-    Stream.runForEachChunk(published, (receipts) => {
-      Chunk.forEach(receipts, keep)
-      return nextTurn
-    })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => aggregator.listen(keep)),
+    (stop) => Effect.sync(stop)
   )
   return {
     receipts,

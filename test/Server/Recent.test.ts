@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, PubSub, type Scope, Stream } from "effect"
+import { Chunk, Effect, Exit, Scope, Stream } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import type { Receipt, SourceReceipt } from "../../src/Receipt.ts"
 import * as Recent from "../../src/Server/Recent.ts"
@@ -36,37 +36,34 @@ const receipt = (aggregation: string, policy: string, sources: ReadonlyArray<Sou
 })
 
 /** What is kept of receipts that a test publishes. */
-const keeping: Effect.Effect<
-  Recent.Recent & { readonly publish: (...receipts: ReadonlyArray<Receipt>) => Effect.Effect<void> },
-  never,
-  Scope.Scope
-> = Effect.gen(function* () {
-  const published = yield* PubSub.unbounded<Receipt>()
+const keeping = Effect.gen(function* () {
+  const listeners = new Set<(receipt: Receipt) => void>()
   const recent = yield* Effect.provideService(Recent.make, Aggregator, {
     observe: () => Effect.dieMessage("nobody is asked"),
-    subscribe: Effect.map(PubSub.subscribe(published), (queue) => Stream.fromQueue(queue)),
+    subscribe: Effect.dieMessage("nobody reads a stream"),
+    listen: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     settled: Effect.void
   })
-  yield* Effect.sleep(5)
   const publish = (...receipts: ReadonlyArray<Receipt>) =>
-    Effect.zipRight(PubSub.publishAll(published, receipts), Effect.sleep(5))
-  return { ...recent, publish }
+    receipts.forEach((receipt) => listeners.forEach((listener) => listener(receipt)))
+  return { ...recent, publish, listeners }
 })
 
 describe("Recent", () => {
-  const live = it.scopedLive
-
-  live("keeps the last thousand receipts", () =>
+  it.scoped("keeps the last thousand receipts", () =>
     Effect.gen(function* () {
       const { publish, receipts } = yield* keeping
-      yield* publish(...Array.from({ length: 1_050 }, (_, index) => receipt(`a${index}`, "failFast", [])))
+      publish(...Array.from({ length: 1_050 }, (_, index) => receipt(`a${index}`, "failFast", [])))
 
       assert.lengthOf(receipts(), 1_000)
       assert.deepStrictEqual([receipts()[0]!.aggregation, receipts()[999]!.aggregation], ["a50", "a1049"])
     })
   )
 
-  live("keeps fewer of those that have many sources, but always the last", () =>
+  it.scoped("keeps fewer of those that have many sources, but always the last", () =>
     Effect.gen(function* () {
       const { publish, receipts } = yield* keeping
       const large = (name: string, length: number) =>
@@ -77,19 +74,19 @@ describe("Recent", () => {
         )
       const names = () => receipts().map(({ aggregation }) => aggregation)
 
-      yield* publish(large("a", 40_000), large("b", 40_000), large("c", 20_000))
+      publish(large("a", 40_000), large("b", 40_000), large("c", 20_000))
       assert.deepStrictEqual(names(), ["a", "b", "c"])
-      yield* publish(large("d", 1))
+      publish(large("d", 1))
       assert.deepStrictEqual(names(), ["b", "c", "d"])
-      yield* publish(large("e", 200_000))
+      publish(large("e", 200_000))
       assert.deepStrictEqual(names(), ["e"])
     })
   )
 
-  live("follows the health of sources, but not of the items of a batch, nor of what was cancelled", () =>
+  it.scoped("follows the health of sources, but not of the items of a batch, nor of what was cancelled", () =>
     Effect.gen(function* () {
       const { health, publish } = yield* keeping
-      yield* publish(
+      publish(
         receipt("a", "failFast", [source("one", "failed"), source("two", "cancelled"), source("three", "not-started")]),
         receipt("a", "collect", [source("one", "timed-out"), source("two", "succeeded")]),
         receipt("a", "failFast", [source("one", "cancelled")]),
@@ -103,27 +100,37 @@ describe("Recent", () => {
     })
   )
 
-  live("forgets the sources longest unheard of, when there is no end of names", () =>
+  it.scoped("forgets the sources longest unheard of, when there is no end of names", () =>
     Effect.gen(function* () {
       const { health, publish } = yield* keeping
       const many = Array.from({ length: 1_500 }, (_, index) => source(`s${index}`, "succeeded"))
-      yield* publish(receipt("a", "failFast", many), receipt("a", "failFast", [source("s600", "failed")]))
+      publish(receipt("a", "failFast", many), receipt("a", "failFast", [source("s600", "failed")]))
 
       assert.lengthOf(health(), 1_000)
       assert.deepStrictEqual([health()[0]!.source, health()[999]!.source], ["s500", "s600"])
     })
   )
 
-  live("tells who follows of every one, once", () =>
+  it.scoped("tells who follows of every one, once", () =>
     Effect.gen(function* () {
       const { follow, publish } = yield* keeping
-      yield* publish(receipt("before", "first", []))
+      publish(receipt("before", "first", []))
       const followed = yield* Effect.fork(Stream.runCollect(Stream.take(follow, 3)))
-      yield* Effect.sleep(5)
-      yield* publish(receipt("after", "first", []), receipt("later", "first", []))
+      yield* Effect.yieldNow()
+      publish(receipt("after", "first", []), receipt("later", "first", []))
 
       const names = Chunk.toReadonlyArray(yield* followed).map(({ aggregation }) => aggregation)
       assert.deepStrictEqual(names, ["before", "after", "later"])
+    })
+  )
+
+  it.effect("listens no longer than its scope is open", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { listeners } = yield* Scope.extend(keeping, scope)
+      assert.strictEqual(listeners.size, 1)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(listeners.size, 0)
     })
   )
 })

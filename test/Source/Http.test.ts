@@ -8,6 +8,7 @@ import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Http from "../../src/Source/Http.ts"
 import { suite } from "./contract.ts"
+import { keeping } from "../Tracing.ts"
 import { direct } from "./Http/Adapter.ts"
 
 // By a client of the user's own: `Http.proof.ts`.
@@ -118,6 +119,28 @@ describe("Http.json", () => {
       const wait = Option.getOrThrow(Deadline.fromHeaders(headers as Record<string, string>))
       assert(wait > 4_000 && wait <= 5_000, `${wait}`)
     }).pipe(provided)
+  )
+
+  live(
+    "tells of its own span where somebody keeps spans, else of the one it stands in, and of none where tracing is off",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* sends(200, `{"id":"1","name":"Alice"}`)
+        const asked = Http.json(server.url, { schema: Profile })
+        const trace = "0af7651916cd43dd8448eb211c80319c"
+        const caller = Tracer.externalSpan({ traceId: trace, spanId: "b7ad6b7169203331" })
+
+        yield* Effect.withSpan(asked, "page").pipe(Effect.withTracer(keeping))
+        const page = yield* Effect.zipRight(asked, Effect.currentSpan).pipe(Effect.withSpan("page"))
+        yield* Effect.withParentSpan(asked, caller)
+        yield* Effect.withTracerEnabled(asked, false)
+
+        const [kept, alone, called, off] = server.requests.map(({ headers }) => headers["traceparent"])
+        assert.strictEqual(kept, "00-page-Http.json-01")
+        assert.strictEqual(alone, `00-${page.traceId}-${page.spanId}-01`)
+        assert.match(String(called), new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`))
+        assert.isUndefined(off)
+      }).pipe(provided)
   )
 
   live("asks relative to the base URL of a client of one's own", () =>

@@ -50,11 +50,11 @@ export const askFiber = <A, E, R>(
 export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Call<A, E>): void => {
   const { deadline, fiber, observed } = place
   const { spans } = observed
-  const span = spans && startSpan(observed, spans, entry)
+  const span = keptSpan(observed, entry)
   const done = (exit: Exit.Exit<A, E>) => ended(entry, exit, spans, span)
   entry.begin()
   try {
-    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, fiber }, done)
+    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, fiber }, done)
     if (entry.tag !== undefined) return
     entry.cancel = () => {
       cancel()
@@ -81,8 +81,7 @@ export const askPromise = <A, E>(
   required: boolean
 ): void => {
   const { spans } = place.observed
-  // Nothing runs inside it that could look at its span.
-  const span = spans?.kept === true ? startSpan(place.observed, spans, entry) : undefined
+  const span = keptSpan(place.observed, entry)
   const deaf = promised.ask.length === 0
   const own = deaf || signals.shares(required) ? undefined : new AbortController()
   // The cast: a function without a parameter does not look at its signal.
@@ -182,6 +181,10 @@ export const after = (place: Place<never>, millis: number, strikes: () => void):
   })
   return () => sleeper.unsafeInterruptAsFork(FiberId.none)
 }
+
+/** Of a source inside which nothing runs that could look at its span. */
+const keptSpan = (observed: Observed, entry: Entry<unknown, unknown>): Tracer.Span | undefined =>
+  observed.spans?.kept === true ? startSpan(observed, observed.spans, entry) : undefined
 
 const startSpan = (
   { span }: Observed,

@@ -3,33 +3,25 @@
  *
  * @since 0.1.0
  */
-import { Cause, FiberId, Logger } from "effect"
+import { FiberId, Logger } from "effect"
+import * as Lines from "../../Receipt/Lines.ts"
 
 /**
- * `Logger.jsonLogger` to the letter. A line of texts and numbers, as nearly all are, is written without its search for
- * circles and secrets: 2.7 us instead of 3.6.
+ * Writes lines as `Logger.jsonLogger` does. Our own, of which a server writes two for each request, take 3 us instead of 12.
  *
  * @since 0.1.0
  * @category loggers
  */
-export const logger: Logger.Logger<unknown, string> = Logger.make((line) => {
-  const { annotations, cause, date, fiberId, logLevel, message, spans } = line
-  // The cast: `Array.isArray` says no more than `any`.
-  const [text, ...others] = Array.isArray(message) ? (message as ReadonlyArray<unknown>) : [message]
-  if (typeof text !== "string" || others.length > 0 || spans._tag === "Cons" || !Cause.isEmptyType(cause))
-    return Logger.jsonLogger.log(line)
-  const beside: Record<string, unknown> = {}
-  for (const [name, value] of annotations) {
-    if (value !== null && typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")
-      return Logger.jsonLogger.log(line)
-    beside[name] = value
-  }
-  return JSON.stringify({
-    message: text,
-    logLevel: logLevel.label,
-    timestamp: date.toISOString(),
-    annotations: beside,
-    spans: {},
-    fiberId: FiberId.threadName(fiberId)
-  })
-})
+export const logger = (write: (line: string) => void): Logger.Logger<unknown, void> =>
+  Lines.direct(Logger.map(Logger.jsonLogger, write), ({ beside, fiberId, level, text, time }) =>
+    write(
+      JSON.stringify({
+        message: text,
+        logLevel: level.label,
+        timestamp: new Date(time).toISOString(),
+        annotations: beside,
+        spans: {},
+        fiberId: FiberId.threadName(fiberId)
+      })
+    )
+  )

@@ -57,17 +57,9 @@ export class Asked<A, R> {
       return nothing
     }
     const { authorization } = target
-    const question = {
-      method,
-      target,
-      headers: {
-        ...(authorization && { authorization }),
-        ...headers,
-        accept: "application/json",
-        ...this.prepared(method, target)
-      },
-      body
-    }
+    const sent: Record<string, string> = authorization === undefined ? { ...headers } : { authorization, ...headers }
+    sent["accept"] = "application/json"
+    const question = { method, target, headers: this.prepared(method, target, sent), body }
     const cancel = exchange(dispatcher, question, this.maxBytes, (end) => done(this.ended(this.answer(end))))
     return () => {
       cancel()
@@ -89,7 +81,7 @@ export class Asked<A, R> {
       const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
       const target = Target.of(url)
       if (url === undefined || target === undefined) return Exit.fail(this.notWhole())
-      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target))
+      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target, {}))
       return Effect.succeed(
         target.authorization === undefined || request.headers["authorization"] !== undefined
           ? plain
@@ -104,11 +96,11 @@ export class Asked<A, R> {
     )
   }
 
-  /** What is sent besides what the request says. */
-  private prepared(method: string, target: Target.Target): Readonly<Record<string, string>> {
+  /** What is sent, besides these headers. */
+  private prepared(method: string, target: Target.Target, headers: Record<string, string>): Record<string, string> {
     this.what = () => `${method} ${target.origin}${target.pathname}`
     this.place.asks(method, target)
-    return this.place.headers()
+    return this.place.sign(headers)
   }
 
   private notWhole(): SourceRejected {

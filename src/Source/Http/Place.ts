@@ -7,7 +7,7 @@ import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Clock, Context, type Exit, type Tracer } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import type { Where } from "../../Gather/Calling.ts"
-import * as Spans from "../../Receipt/Spans.ts"
+import type { Spans } from "../../Receipt/Spans.ts"
 import type { Target } from "./Target.ts"
 
 /**
@@ -20,17 +20,22 @@ export class Place {
   /** What errors call the source. */
   readonly source: string
   readonly clock: Clock.Clock
-  /** `undefined` where tracing is off. */
+  /** `undefined` where nobody would see it. */
   readonly span: Tracer.Span | undefined
   private readonly deadline: number
-  private readonly spans: Spans.Spans | undefined
+  private readonly spans: Spans | undefined
+  /** What the server is told that it is a part of. */
+  private readonly trace: Tracer.Span | undefined
 
-  constructor({ asking, deadline, fiber, parent }: Where) {
+  constructor({ asking, deadline, fiber, parent, spans }: Where) {
     this.source = asking.name
     this.deadline = deadline
     this.clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    this.spans = Spans.of(fiber)
-    this.span = this.spans?.start("Http.json", { kind: "client", parent })
+    this.spans = spans
+    // A span that nobody keeps is worth no more than the one above it.
+    const isEnough = spans === undefined || (!spans.kept && parent?._tag === "Span")
+    this.span = isEnough ? undefined : spans.start("Http.json", { kind: "client", parent })
+    this.trace = this.span ?? (spans !== undefined && parent?._tag === "Span" ? parent : undefined)
   }
 
   /** Says what is asked. */
@@ -45,12 +50,12 @@ export class Place {
     if (this.span !== undefined) this.spans?.end(this.span, exit)
   }
 
-  /** The deadline and the trace, as an upstream service is told of them. */
-  headers(): Readonly<Record<string, string>> {
-    const left =
-      this.deadline === Infinity
-        ? Infinity
-        : Math.max(0, this.deadline - Number(this.clock.unsafeCurrentTimeNanos()) / 1e6)
-    return { ...Deadline.headersOf(left), ...(this.span && HttpTraceContext.toHeaders(this.span)) }
+  /** Writes the deadline and the trace into the headers of what is asked. */
+  sign(headers: Record<string, string>): Record<string, string> {
+    if (this.deadline !== Infinity) {
+      const left = this.deadline - Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+      Object.assign(headers, Deadline.headersOf(Math.max(0, left)))
+    }
+    return this.trace === undefined ? headers : Object.assign(headers, HttpTraceContext.toHeaders(this.trace))
   }
 }

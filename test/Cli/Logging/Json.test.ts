@@ -1,40 +1,56 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, FiberId, HashMap, List, Logger, LogLevel, LogSpan, Redacted } from "effect"
+import { Cause, Effect, Logger, LogLevel } from "effect"
 import * as Json from "../../../src/Cli/Logging/Json.ts"
+import * as Lines from "../../../src/Receipt/Lines.ts"
 
-const line = (more: Partial<Logger.Logger.Options<unknown>>): Logger.Logger.Options<unknown> => ({
-  fiberId: FiberId.runtime(7, 0),
-  logLevel: LogLevel.Warning,
-  message: ["served"],
-  cause: Cause.empty,
-  context: undefined as never,
-  spans: List.empty(),
-  annotations: HashMap.empty(),
-  date: new Date(1_700_000_000_123),
-  ...more
-})
+/** What is written of the same by ours and by Effect's. */
+const written = (logged: Effect.Effect<void>) =>
+  Effect.map(Effect.all([by(Json.logger, logged), by(theirs, logged)]), ([ours, theirs]) => ({ ours, theirs }))
 
-const circular: Record<string, unknown> = { name: "a" }
-circular["self"] = circular
+const theirs = (write: (line: string) => void) => Logger.map(Logger.jsonLogger, write)
+
+const by = (logger: typeof Json.logger, logged: Effect.Effect<void>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const around = Logger.replace(
+      Logger.defaultLogger,
+      logger((line) => lines.push(line))
+    )
+    return Effect.as(Effect.provide(logged, around), lines)
+  })
 
 describe("a line of JSON", () => {
-  const cases: Readonly<Record<string, Partial<Logger.Logger.Options<unknown>>>> = {
-    "of a text": {},
-    "of an unwrapped text": { message: 'a "quoted"\n text \u2028' },
-    "of several texts": { message: ["a", "b"] },
-    "of an object, which may be circular": { message: [circular] },
-    "of an error": { message: [new Error("no")] },
-    "with texts, numbers and the like beside it": {
-      annotations: HashMap.make(["a", "1"], ["b", 2], ["c", true], ["d", null], ["e", NaN], ["constructor", "x"])
-    },
-    "with objects beside it": { annotations: HashMap.make(["a", circular], ["b", [1]], ["c", undefined], ["d", 1n]) },
-    "with a secret beside it": { annotations: HashMap.make(["key", Redacted.make("hidden")]) },
-    "with a cause": { cause: Cause.die(new TypeError("broken")) },
-    "with spans": { spans: List.make(LogSpan.make("whole", 1_700_000_000_000)) },
-    "without a fiber": { fiberId: FiberId.none }
-  }
-  for (const [title, more] of Object.entries(cases))
-    it(`${title} is what Effect writes`, () => {
-      assert.strictEqual(Json.logger.log(line(more)), Logger.jsonLogger.log(line(more)))
+  it.effect("is what Effect writes, whatever is logged", () =>
+    Effect.gen(function* () {
+      const logged = Effect.gen(function* () {
+        yield* Effect.logInfo("served", { deep: [1] })
+        yield* Effect.logWarning('a "quoted"\n text \u2028', Cause.die(new TypeError("broken")))
+      })
+      const { ours, theirs } = yield* written(
+        logged.pipe(Effect.annotateLogs("port", 8080), Effect.withLogSpan("whole"))
+      )
+      assert.lengthOf(ours, 2)
+      assert.deepStrictEqual(ours, theirs)
     })
+  )
+
+  it.effect("of our own is that too, in the order in which it was said", () =>
+    Effect.gen(function* () {
+      const beside = { path: '/a "b"\n\u2028', status: 200, whole: true, key: undefined, constructor: "x", late: NaN }
+      const logged = Effect.withFiberRuntime<void>((fiber) => {
+        Lines.of(fiber)?.write(LogLevel.Warning, "GET /", beside)
+        return Effect.void
+      })
+      const { ours, theirs } = yield* written(logged)
+      assert.lengthOf(ours, 1)
+      assert.deepStrictEqual(JSON.parse(ours[0]!), JSON.parse(theirs[0]!))
+      assert.deepStrictEqual(Object.keys(JSON.parse(ours[0]!).annotations), [
+        "path",
+        "status",
+        "whole",
+        "constructor",
+        "late"
+      ])
+    })
+  )
 })
