@@ -133,7 +133,7 @@ describe("Http.json", () => {
         yield* Effect.withSpan(asked, "page").pipe(Effect.withTracer(keeping))
         const page = yield* Effect.zipRight(asked, Effect.currentSpan).pipe(Effect.withSpan("page"))
         yield* Effect.withParentSpan(asked, caller)
-        yield* Effect.withTracerEnabled(asked, false)
+        yield* Effect.withTracerEnabled(asked, false).pipe(Effect.withSpan("page"))
 
         const [kept, alone, called, off] = server.requests.map(({ headers }) => headers["traceparent"])
         assert.strictEqual(kept, "00-page-Http.json-01")
