@@ -4,6 +4,7 @@ import { setMaxListeners } from "node:events"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Source from "../../src/Source.ts"
 import * as Go from "./Go.ts"
+import type * as Program from "./Program.ts"
 import { type Median, median } from "./Median.ts"
 import { atMost, type Cell, type Part } from "./Part.ts"
 import * as Peers from "./Peers.ts"
@@ -84,7 +85,7 @@ interface Variant {
   readonly most: number
 }
 
-const inGo = ({ ask }: Go.Asked): Variant => ({
+const inGo = ({ ask }: Program.Asked): Variant => ({
   name: "Go errgroup",
   run: async (n) => {
     const [back, clean] = (await ask(`failfast ${n} 1`)).split(" ").map(Number)

@@ -1,9 +1,9 @@
 /** Programs in Go, built into a folder that is gone with the process; none where go is not installed. */
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
+import * as Program from "./Program.ts"
 
 /** `npm run` begins in the folder of the package. */
 const sources = join(process.cwd(), "test/bench/go")
@@ -39,23 +39,9 @@ export const build = (program: string): string | undefined => {
   return file
 }
 
-/** A program that answers each line with a line. */
-export interface Asked {
-  readonly ask: (line: string) => Promise<string>
-  readonly stop: () => void
-}
-
 /** The program of the parts that have no server; with two cores, as there are two for node and its collector. */
-export const start = (): Asked | undefined => {
+export const start = (): Program.Asked | undefined => {
   const file = build("inproc")
   if (file === undefined) return undefined
-  const child = spawn(file, { env: { GOMAXPROCS: "2" }, stdio: ["pipe", "pipe", "inherit"] })
-  const answers = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const ask = async (line: string) => {
-    child.stdin.write(`${line}\n`)
-    const { done, value } = await answers.next()
-    if (done === true) throw new Error(`the program in Go ended at ${JSON.stringify(line)}`)
-    return value
-  }
-  return { ask, stop: () => child.stdin.end() }
+  return Program.start(file, [], { GOMAXPROCS: "2" })
 }

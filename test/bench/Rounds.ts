@@ -60,9 +60,9 @@ export const measure = async (
 ): Promise<ReadonlyArray<Measured>> => {
   const times = new Map<Variant, number>()
   for (const variant of variants) {
-    // Until it is warm; what the last runs took says how many make a round.
+    // Until it is warm, which much code is after a second; what the last runs took says how many make a round.
     let runs = 1
-    for (const until = performance.now() + 8 * millis; ;) {
+    for (const until = performance.now() + 24 * millis; ;) {
       const micros = (await variant.cost(runs)) / runs
       if (performance.now() > until) break
       runs = Math.max(1, Math.min(2 * runs, Math.round((1_000 * millis) / micros)))

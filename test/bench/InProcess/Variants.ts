@@ -1,11 +1,10 @@
-/** The ways to ask N sources, all with the same functions; each looks at its signal, as a source would. */
+/** The ways of this language to ask N sources, all with the same functions; each looks at its signal, as a source would. */
 import { Effect, Logger, ManagedRuntime } from "effect"
 import { Aggregator } from "../../../src/Aggregator.ts"
 import * as Gather from "../../../src/Gather.ts"
 import * as Plain from "../../../src/Plain.ts"
 import * as Source from "../../../src/Source.ts"
 import { keeping } from "../../Tracing.ts"
-import type { Asked } from "../Go.ts"
 import * as Peers from "../Peers.ts"
 import { here, promise, type Variant } from "../Rounds.ts"
 
@@ -25,6 +24,8 @@ let written = 0
 const counting = Logger.map(Logger.jsonLogger, (line) => void (written += line.length))
 const logging = ManagedRuntime.make(Aggregator.layer({ ...options, logger: counting }))
 
+export const large = 100_000
+
 /** Runs within one fiber, as in a program of Effect. */
 const effect = (name: string, runtime: typeof silent, once: Effect.Effect<unknown, unknown, Aggregator>): Variant =>
   here(name, (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1)))
@@ -32,28 +33,23 @@ const effect = (name: string, runtime: typeof silent, once: Effect.Effect<unknow
 const untraced = Effect.withTracerEnabled(false)
 const traced = Effect.withTracer(keeping)
 
-/** With `large`, only those that are done with 100,000 sources within seconds. */
-export const variants = (n: number, go: Asked | undefined, large: boolean): ReadonlyArray<Variant> => {
+/** Those that are done with 100,000 sources within seconds; of fewer, all of them. */
+export const variants = (n: number): ReadonlyArray<Variant> => {
   const all = asks(n)
   const entries = Object.entries(all)
   const promises = Object.fromEntries(entries.map(([name, ask]) => [name, Source.promise(ask)]))
   const effects = Object.fromEntries(entries.map(([name, ask]) => [name, Effect.tryPromise(ask)]))
   const ofPromises = Aggregator.gather("bench", promises)
   const ofEffects = Aggregator.gather("bench", effects)
-  const inGo: ReadonlyArray<Variant> =
-    go === undefined
-      ? []
-      : [{ name: "Go errgroup", cost: async (times) => Number(await go.ask(`gather ${n} ${times}`)) }]
   const both = [
     promise("Promise.all", () => Peers.promiseAll(all)),
-    ...inGo,
     effect("muster, promises", silent, untraced(ofPromises)),
     effect("muster, effects", silent, untraced(ofEffects)),
     promise("p-map", () => Peers.viaPMap(all)),
     promise("p-limit, 10", () => Peers.viaPLimit(all)),
     promise("hand-written, a set of controllers", () => Peers.handWritten(all, Peers.setOfControllers()))
   ]
-  if (large) return both
+  if (n >= large) return both
   return [
     ...both,
     effect("muster, promises, spans", silent, traced(ofPromises)),
