@@ -238,6 +238,6 @@ const waited = <I, E, R>({ after = [], name }: Node<I, E, R>, entry: Entry<unkno
 /** Its fiber runs, but it is not asked yet: nobody waits for it, and stopped now, it was never started. */
 const stepBack = (entry: Entry<unknown, unknown>) => {
   entry.recorder.holding.ended(entry)
-  entry.recorder.onEnd?.(entry)
+  entry.recorder.counting?.left(entry)
   entry.start = null
 }

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, FiberRef, FiberRefs } from "effect"
+import { Clock, Context, Effect, type Fiber, FiberRef, FiberRefs, type RuntimeFlags } from "effect"
 import * as Deadline from "../Deadline.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
@@ -23,90 +23,86 @@ import { Signals } from "./Engine/Signals.ts"
  */
 export const asker =
   (observed: Observed): Asker =>
-  <A, E, R, B, E2>(
-    spec: Spec<A, E>,
-    entries: ReadonlyArray<Entry<A, E>>,
-    tasks: ReadonlyArray<Task<A, E, R>>,
-    answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
-  ): Effect.Effect<B, E2, R> => {
-    const run = new Run(spec, entries, tasks)
-    return Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
-      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-      const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
-      const ambient = Context.get(fiber.currentContext, Deadline.Current)
-      const { concurrency, deadline, grace, left } = limits(spec, now, ambient)
-      if (left === 0) return answer({ decidedBy: undefined, struck: true })
-      // The cast: whoever runs this effect has provided what the tasks require.
-      const outside = fiber.currentContext as Context.Context<R>
-      const place = new Place(observed, outside, deadline, fiber, clock, runtimeFlags)
-      const wait = grace === 0 ? undefined : waitForCleanup(spec.recorder, grace)
-      const answered = (ended: Ended<A, E>) => {
-        if (ended.struck) entries.forEach((entry) => entry.timedOut())
-        const inherited = ended.struck || ended.decidedBy !== undefined ? undefined : run.inherited()
-        if (inherited === undefined && wait === undefined) return answer(ended)
-        return Effect.zipRight(
-          Effect.zipRight(inherited ?? Effect.void, wait ?? Effect.void),
-          Effect.suspend(() => answer(ended))
-        )
-      }
-      return Effect.async<B, E2>((resume) => {
-        const most = concurrency === "unbounded" ? Infinity : concurrency
-        run.start(place, most, left, (ended) => resume(orDie(() => answered(ended))))
-        return Effect.suspend(() => {
-          run.stop()
-          spec.recorder.finished("cancelled", null, "caller")
-          return wait ?? Effect.void
-        })
-      })
-    })
+  (spec, entries, tasks, answer) => {
+    const run = new Run(observed, spec, entries, tasks, answer)
+    return Effect.withFiberRuntime((fiber, { runtimeFlags }) => run.begin(fiber, runtimeFlags))
   }
 
-/** The answer is made where the last source ends: what a fallback throws would reach nobody there. */
-const orDie = <B, E2>(answered: () => Effect.Effect<B, E2>): Effect.Effect<B, E2> => {
-  try {
-    return answered()
-  } catch (defect) {
-    return Effect.die(defect)
-  }
-}
-
-class Run<A, E, R> implements Listener {
-  private readonly signals: Signals
+/**
+ * One run, which holds all that is known of it until it is told to {@link forget}; closures hold nothing else.
+ *
+ * What V8 has compiled makes closures that are assigned to a property where only a full collection takes them away, and so
+ * Effect's own of `async` and of the masks of interruption. What they lead to was copied by every scavenge till then: all
+ * entries of all that had been asked (73 us instead of 113 for 100 sources, 1.1 ms instead of 1.6 for 1,000).
+ */
+class Run<A, E, R, B, E2> implements Listener {
+  private signals: Signals
   /** The fiber refs of those that have succeeded and have changed any. */
-  private readonly changed: Array<FiberRefs.FiberRefs> = []
+  private changed: Array<FiberRefs.FiberRefs> | undefined = undefined
   private place!: Place<R>
   private most = Infinity
   private next = 0
   private asked = 0
   private asking = false
   /** Those that ended while others were being asked. */
-  private readonly early: Array<Entry<A, E>> = []
+  private early: Array<Entry<A, E>> | undefined = undefined
   private decidedBy: Entry<A, E> | undefined = undefined
   private over = false
   private stopTimer: (() => void) | undefined = undefined
-  private ended: (ended: Ended<A, E>) => void = () => {}
+  /** For cleanup, where there is a grace. */
+  private wait: Effect.Effect<void> | undefined = undefined
+  private resume: (answer: Effect.Effect<B, E2>) => void = nobody
 
   constructor(
-    private readonly spec: Spec<A, E>,
-    private readonly entries: ReadonlyArray<Entry<A, E>>,
+    private observed: Observed,
+    private spec: Spec<A, E>,
+    private entries: ReadonlyArray<Entry<A, E>>,
     /** Dropped once all have been asked. */
-    private tasks: ReadonlyArray<Task<A, E, R>>
+    private tasks: ReadonlyArray<Task<A, E, R>>,
+    private answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
   ) {
     this.signals = new Signals(spec.allOrNothing === true)
   }
 
-  /** Asks at most so many at once, for so many milliseconds. */
-  start(place: Place<R>, most: number, left: number, ended: (ended: Ended<A, E>) => void): void {
-    this.place = place
-    this.most = most
-    this.ended = ended
+  /** Asks in this fiber, and waits for the answer. */
+  begin(fiber: Fiber.RuntimeFiber<unknown, unknown>, runtimeFlags: RuntimeFlags.RuntimeFlags): Effect.Effect<B, E2, R> {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const ambient = Context.get(fiber.currentContext, Deadline.Current)
+    const { concurrency, deadline, grace, left } = limits(this.spec, now, ambient)
+    if (left === 0) return this.answer({ decidedBy: undefined, struck: true })
+    // The cast: whoever runs this effect has provided what the tasks require.
+    const outside = fiber.currentContext as Context.Context<R>
+    this.place = new Place(this.observed, outside, deadline, fiber, clock, runtimeFlags)
+    this.most = concurrency === "unbounded" ? Infinity : concurrency
+    if (grace > 0) this.wait = waitForCleanup(this.spec.recorder, grace)
+    return this.waiting(left)
+  }
+
+  private waiting(left: number): Effect.Effect<B, E2> {
+    return Effect.async((resume) => {
+      this.start(left, resume)
+      return Effect.suspend(() => this.interrupted())
+    })
+  }
+
+  /** Asks for so many milliseconds. */
+  private start(left: number, resume: (answer: Effect.Effect<B, E2>) => void): void {
+    this.resume = resume
     this.spec.recorder.listener = this
     this.askMore()
-    if (!this.over && left !== Infinity) this.stopTimer = after(place, left, () => this.end(true))
+    if (!this.over && left !== Infinity) this.stopTimer = after(this.place, left, () => this.end(true))
+  }
+
+  private interrupted(): Effect.Effect<void> {
+    this.resume = nobody
+    this.stop()
+    this.spec.recorder.finished("cancelled", null, "caller")
+    return this.wait ?? Effect.void
   }
 
   /** Cancels what is being asked; nothing more is asked. */
-  stop(): void {
+  private stop(): void {
     this.over = true
     this.stopTimer?.()
     if (this.asked === 0) return
@@ -122,11 +118,6 @@ class Run<A, E, R> implements Listener {
     if (lost) this.signals.abort()
   }
 
-  /** The changes of fiber refs that the sources made, as `Fiber.join` carries them over; `undefined` if there are none. */
-  inherited(): Effect.Effect<void> | undefined {
-    return this.changed.length === 0 ? undefined : Effect.forEach(this.changed, inheritRefs, { discard: true })
-  }
-
   /**
    * Asks as many as may be asked. What ends while others are being asked counts after that: all of them have been asked when
    * the first decides, as with `Effect.forEach`.
@@ -135,10 +126,12 @@ class Run<A, E, R> implements Listener {
     this.asking = true
     while (!this.over && this.next < this.entries.length && this.asked < this.most) {
       while (this.next < this.entries.length && this.asked < this.most) this.ask(this.next++)
-      for (const entry of this.early.splice(0)) this.settle(entry)
+      const { early } = this
+      this.early = undefined
+      early?.forEach((entry) => this.settle(entry))
     }
     this.asking = false
-    if (this.next === this.entries.length) this.tasks = []
+    if (this.next === this.entries.length) this.tasks = none
     if (this.asked === 0) this.end(false)
   }
 
@@ -152,13 +145,13 @@ class Run<A, E, R> implements Listener {
 
   sourceEnded(entry: Entry<A, E>): void {
     entry.cancel = undefined
-    if (this.asking) return void this.early.push(entry)
+    if (this.asking) return void (this.early ??= []).push(entry)
     this.settle(entry)
     this.askMore()
   }
 
   private succeeded(refs: FiberRefs.FiberRefs): void {
-    if (differs(refs, this.place.fiberRefs)) this.changed.push(refs)
+    if (!this.over && differs(refs, this.place.fiberRefs)) (this.changed ??= []).push(refs)
   }
 
   /** One has ended by itself; maybe in the instant in which it was to be cancelled. */
@@ -171,21 +164,56 @@ class Run<A, E, R> implements Listener {
 
   private end(struck: boolean): void {
     if (this.over) return
-    const { asking, decidedBy } = this
+    const { asking, place } = this
     this.stop()
-    const ended = () => this.ended({ decidedBy, struck })
     // Decided while the sources were still being asked: those that were begun hear of it before the answer leaves.
-    if (asking) this.place.fiber.currentScheduler.scheduleTask(ended, 0)
-    else ended()
+    if (asking) place.fiber.currentScheduler.scheduleTask(() => this.ended(struck), 0)
+    else this.ended(struck)
+  }
+
+  /** The answer is made where the last source ends: what a fallback throws would reach nobody there. */
+  private ended(struck: boolean): void {
+    if (this.resume === nobody) return
+    try {
+      this.resume(this.answered({ decidedBy: this.decidedBy, struck }))
+    } catch (defect) {
+      this.resume(Effect.die(defect))
+    }
+  }
+
+  private answered(ended: Ended<A, E>): Effect.Effect<B, E2> {
+    const { answer, wait = Effect.void } = this
+    if (ended.struck) for (const entry of this.entries) entry.timedOut()
+    const inherited = ended.struck || ended.decidedBy !== undefined ? undefined : this.changed
+    if (inherited === undefined && this.wait === undefined) return answer(ended)
+    return Effect.zipRight(
+      Effect.zipRight(inherit(inherited ?? []), wait),
+      Effect.suspend(() => answer(ended))
+    )
+  }
+
+  forget(): void {
+    // The cast: nobody calls it any more who would look at these.
+    const gone = undefined as never
+    this.observed = this.spec = this.answer = this.place = this.signals = gone
+    this.entries = none
+    this.tasks = none
+    this.resume = nobody
+    this.decidedBy = this.stopTimer = this.changed = undefined
   }
 }
+
+const none: ReadonlyArray<never> = []
+const nobody = () => {}
+
+/** The changes of fiber refs that sources made, as `Fiber.join` carries them over. A source had services of its own, which are no change. */
+const inherit = (changed: ReadonlyArray<FiberRefs.FiberRefs>) =>
+  Effect.forEach(changed, (refs) => Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), {
+    discard: true
+  })
 
 const differs = (refs: FiberRefs.FiberRefs, before: FiberRefs.FiberRefs): boolean => {
   for (const [ref, [[, value]]] of refs.locals)
     if (ref !== FiberRef.currentContext && before.locals.get(ref)?.[0][1] !== value) return true
   return false
 }
-
-/** A source had services of its own, which are no change. */
-const inheritRefs = (refs: FiberRefs.FiberRefs) =>
-  Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext))

@@ -5,7 +5,7 @@
  */
 import { MetricBoundaries, MetricKey, type MetricKeyType } from "effect"
 import { status } from "../Outcome.ts"
-import type { Entry, Recorder } from "../Receipt/Recorder.ts"
+import type { Counting, Entry, Recorder } from "../Receipt/Recorder.ts"
 import { type Keyed, keyed, type Tagged, tagged } from "../Resilience/Metrics/Tags.ts"
 import { labelOf } from "./Report.ts"
 
@@ -144,23 +144,41 @@ const ofAggregations = new Counted({
 const ofSources = new Counted({ count: sources, duration: sourceDuration, inFlight: sourcesInFlight })
 
 /**
- * Counts what is in flight, from here to the end of the aggregation, and then what has ended.
+ * Counts what is in flight, from where it is made to the end of the aggregation, and then what has ended.
  *
  * @since 0.1.0
  * @category recording
  */
-export const watch = (recorder: Recorder): (() => void) => {
-  const { aggregation, policy } = recorder
-  const whole = ofAggregations.with("aggregation", aggregation).with("policy", policy)
-  const parts = ofSources.with("aggregation", aggregation)
-  const of = (entry: Entry<unknown, unknown>) => parts.with("source", labelOf(policy, entry.name))
-  whole.inFlight(1)
-  recorder.onBegin = (entry) => of(entry).inFlight(1)
-  recorder.onEnd = (entry) => of(entry).inFlight(-1)
-  return () => {
-    whole.inFlight(-1)
-    if (recorder.ending === undefined) return
-    whole.ended(recorder.ending, recorder.elapsed)
-    for (const entry of recorder.entries) of(entry).ended(status({ _tag: entry.state }), entry.took)
+export class Counter implements Counting {
+  private readonly whole: Counted
+  private readonly parts: Counted
+
+  constructor(private readonly recorder: Recorder) {
+    const { aggregation, policy } = recorder
+    this.whole = ofAggregations.with("aggregation", aggregation).with("policy", policy)
+    this.parts = ofSources.with("aggregation", aggregation)
+    this.whole.inFlight(1)
+    recorder.counting = this
+  }
+
+  began(entry: Entry<unknown, unknown>): void {
+    this.of(entry).inFlight(1)
+  }
+
+  left(entry: Entry<unknown, unknown>): void {
+    this.of(entry).inFlight(-1)
+  }
+
+  /** The aggregation is over. */
+  ended(): void {
+    const { elapsed, ending, entries } = this.recorder
+    this.whole.inFlight(-1)
+    if (ending === undefined) return
+    this.whole.ended(ending, elapsed)
+    for (const entry of entries) this.of(entry).ended(status({ _tag: entry.state }), entry.took)
+  }
+
+  private of({ name }: Entry<unknown, unknown>): Counted {
+    return this.parts.with("source", labelOf(this.recorder.policy, name))
   }
 }

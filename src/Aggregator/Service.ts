@@ -1,19 +1,16 @@
 /**
- * What an aggregator does for every policy: options, an owner for cleanup, a receipt, a span, log lines, metrics.
+ * What an aggregator is to those who build policies on it: its options, an owner for cleanup, and who hears of receipts.
  *
  * @since 0.1.0
  */
-import { Context, type Duration, Effect, type Exit, type Logger, PubSub, type Scope, Stream, Tracer } from "effect"
+import { type Duration, Effect, type Logger, PubSub, type Scope, Stream } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
 import type * as Policies from "../Gather/Policies.ts"
 import * as Options from "../Options.ts"
 import type { Receipt } from "../Receipt.ts"
-import * as Recorder from "../Receipt/Recorder.ts"
-import * as Spans from "../Receipt/Spans.ts"
-import * as Engine from "./Engine.ts"
-import * as Metrics from "./Metrics.ts"
-import * as Report from "./Report.ts"
+import type { Recorder } from "../Receipt/Recorder.ts"
+import { Observation } from "./Observation.ts"
 
 /**
  * How an aggregator works; all of it may be left out.
@@ -80,52 +77,23 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     const closeTimeout = options.closeTimeout ?? Cleanup.defaultCloseTimeout
     const published = yield* Effect.acquireRelease(PubSub.unbounded<Receipt>(), PubSub.shutdown)
     const owner = yield* Cleanup.make({ closeTimeout: Options.duration(where, "closeTimeout", closeTimeout) })
-    const { logger } = options
     let readers = 0
     const listeners = new Set<(receipt: Receipt) => void>()
-    const publish = (recorder: Recorder.Recorder) => {
+    const publish = (recorder: Recorder) => {
       if (readers === 0 && listeners.size === 0) return
       const receipt = recorder.receipt()
       if (readers > 0) published.unsafeOffer(receipt)
       for (const listener of listeners) listener(receipt)
     }
 
+    const common = { ...defaults, deadline, owner, logger: options.logger, publish }
     const observe: Service["observe"] = (name, policy, own, body) =>
       Effect.withFiberRuntime((fiber) => {
-        const spans = Spans.of(fiber)
-        const span = spans?.start(`${name} ${policy}`)
-        const recorder = Recorder.within(fiber, name, policy)
-        recorder.traceId = span?.traceId ?? null
-        let ended = () => {}
-        const run = () => {
-          const where = `Aggregator.${policy} "${name}"`
-          const limit = own?.deadline === undefined ? Infinity : Options.duration(where, "deadline", own.deadline)
-          const options = {
-            concurrency: own?.concurrency ?? defaults.concurrency,
-            grace: own?.grace ?? defaults.grace,
-            deadline: Math.min(deadline, limit)
-          }
-          ended = Metrics.watch(recorder)
-          const ask = Engine.asker({ owner, span, spans })
-          return body({ where, recorder, options, ask, within: providing(owner, span) })
-        }
-        const report = () => {
-          ended()
-          // A wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
-          if (recorder.ending === undefined) return
-          const summary = once(() => recorder.summary())
-          if (span !== undefined && spans!.kept)
-            for (const [key, value] of Object.entries(Report.attributes(summary(), recorder)))
-              if (value !== undefined) span.attribute(key, value)
-          recorder.whenSettled(() => publish(recorder))
-          Report.log(fiber, logger, recorder, summary)
-        }
-        const reported = (exit: Exit.Exit<unknown, unknown>) =>
-          Effect.sync(() => {
-            report()
-            if (span !== undefined) spans!.end(span, exit)
-          })
-        return Effect.onExit(Effect.suspend(run), reported)
+        const observation = new Observation(common, fiber, name, policy)
+        return Effect.onExit(
+          Effect.suspend(() => body(observation.begin(own))),
+          (exit) => Effect.sync(() => observation.end(exit))
+        )
       })
 
     const subscribe = Effect.gen(function* () {
@@ -140,22 +108,3 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     }
     return { observe, subscribe, listen, settled: owner.settled }
   })
-
-/**
- * Gives services to effects. To set the context of a fiber that runs takes 35 us of CPU, since Effect compares the old one with
- * the new one, service by service: what asks by itself gives them to its sources instead.
- */
-const providing =
-  (owner: Cleanup.Registry, span: Tracer.Span | undefined) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.mapInputContext(effect, (context: Context.Context<R>) => {
-      const services = new Map(context.unsafeMap).set(Cleanup.Owner.key, owner)
-      if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-      return Context.unsafeMake(services)
-    })
-
-/** Made when it is first asked for. */
-const once = <A>(make: () => A): (() => A) => {
-  let made: { readonly value: A } | undefined
-  return () => (made ??= { value: make() }).value
-}

@@ -54,7 +54,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   begin(): void {
     this.start = this.recorder.now()
     this.recorder.holding.began()
-    this.recorder.onBegin?.(this)
+    this.recorder.counting?.began(this)
   }
 
   ended(exit: Exit.Exit<A, E>): void {
@@ -96,7 +96,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   private left(): void {
     if (this.start !== null) this.recorder.holding.ended(this)
-    this.recorder.onEnd?.(this)
+    this.recorder.counting?.left(this)
   }
 
   cleaned(): void {

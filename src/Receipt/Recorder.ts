@@ -25,6 +25,20 @@ export {
  */
 export interface Listener {
   sourceEnded(entry: Entry<unknown, unknown>): void
+  /** The aggregation is over: lets go of what it knows of it. */
+  forget?(): void
+}
+
+/**
+ * Who counts the sources that are being asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counting {
+  began(entry: Entry<unknown, unknown>): void
+  /** One that was asked has ended or was told to stop. */
+  left(entry: Entry<unknown, unknown>): void
 }
 
 /**
@@ -55,10 +69,7 @@ export class Recorder {
   traceId: string | null = null
   /** Hears of each source that ends by itself, in that instant. */
   listener: Listener | undefined = undefined
-  /** Called when a source is asked. */
-  onBegin: ((entry: Entry<unknown, unknown>) => void) | undefined = undefined
-  /** Called when a source that was asked has ended or was told to stop. */
-  onEnd: ((entry: Entry<unknown, unknown>) => void) | undefined = undefined
+  counting: Counting | undefined = undefined
   private finish:
     { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
   private settledAt: number | null = null

@@ -157,8 +157,10 @@ describe("Entry: a source", () => {
   it("is seen by whoever counts what is in flight: once when it begins, once when it ends or is told to stop", () => {
     const { begun, entry, recorder } = recording()
     const seen: Array<string> = []
-    recorder.onBegin = ({ name }) => void seen.push(`+${name}`)
-    recorder.onEnd = ({ name }) => void seen.push(`-${name}`)
+    recorder.counting = {
+      began: ({ name }) => void seen.push(`+${name}`),
+      left: ({ name }) => void seen.push(`-${name}`)
+    }
     begun("a").ended(Exit.succeed(1))
     const b = begun("b")
     b.cancelled()

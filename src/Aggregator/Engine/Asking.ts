@@ -55,13 +55,14 @@ export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Cal
   entry.begin()
   try {
     const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, fiber }, done)
-    if (entry.tag !== undefined) return
-    entry.cancel = () => {
+    // Not assigned as it stands: see `Engine`.
+    const stop = () => {
       cancel()
       entry.cancelled()
       if (span !== undefined) spans!.end(span, Exit.interrupt(FiberId.none))
       entry.cleaned()
     }
+    if (entry.tag === undefined) entry.cancel = stop
   } catch (defect) {
     done(Exit.die(defect))
   }

@@ -30,8 +30,9 @@ export type Decode<A, R> = (json: unknown, text: string) => Effect.Effect<A, Par
  */
 export class Asked<A, R> {
   private readonly place: Place
-  /** What errors call it. */
-  private what: () => string = () => "GET"
+  private method = "GET"
+  /** As far as it is known yet. */
+  private target: Target.Target | undefined = undefined
 
   constructor(
     where: Where,
@@ -77,7 +78,7 @@ export class Asked<A, R> {
   ): Effect.Effect<A, SourceError, R> {
     const sent = send((request) => {
       const { method } = request
-      this.what = () => method
+      this.method = method
       const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
       const target = Target.of(url)
       if (url === undefined || target === undefined) return Exit.fail(this.notWhole())
@@ -98,9 +99,16 @@ export class Asked<A, R> {
 
   /** What is sent, besides these headers. */
   private prepared(method: string, target: Target.Target, headers: Record<string, string>): Record<string, string> {
-    this.what = () => `${method} ${target.origin}${target.pathname}`
+    this.method = method
+    this.target = target
     this.place.asks(method, target)
     return this.place.sign(headers)
+  }
+
+  /** What errors call it. */
+  private what(): string {
+    const { method, target } = this
+    return target === undefined ? method : `${method} ${target.origin}${target.pathname}`
   }
 
   private notWhole(): SourceRejected {
@@ -116,7 +124,7 @@ export class Asked<A, R> {
     if (!("status" in end)) return Exit.fail(transportError(source, this.what(), end))
     span?.attribute("http.response.status_code", end.status)
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `${this.what()}: ${reason}` })
-    const refused = refusal(source, this.what, end, clock)
+    const refused = refusal(source, () => this.what(), end, clock)
     if (refused !== undefined) return Exit.fail(refused)
     const body = parsed(end, this.maxBytes)
     if ("malformed" in body) return Exit.fail(malformed(body.malformed))
