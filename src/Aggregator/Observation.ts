@@ -45,7 +45,7 @@ export class Observation {
 
   constructor(
     private readonly common: Common,
-    private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    private fiber: Fiber.RuntimeFiber<unknown, unknown>,
     private readonly name: string,
     private readonly policy: string
   ) {
@@ -85,8 +85,8 @@ export class Observation {
     recorder.listener?.forget?.()
     recorder.listener = undefined
     this.counter = undefined
-    // The cast: nobody calls it any more who would look at this.
-    this.recorder = undefined as never
+    // The cast: nobody calls it any more who would look at these.
+    this.recorder = this.fiber = undefined as never
   }
 
   private report(recorder: Recorder.Recorder): void {

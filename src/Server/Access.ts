@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import { Cause, type Clock, Context, type Exit, type Fiber, FiberId, LogLevel } from "effect"
+import { Cause, type Clock, Context, Exit, type Fiber, FiberId, LogLevel } from "effect"
 import type { ServerResponse } from "node:http"
 import type { Write } from "../Receipt/Lines.ts"
-import type { Drain } from "./Drain.ts"
+import type { Drain, Tracked } from "./Drain.ts"
 import { type Answer, type App, Exchange, logBug } from "./Exchange.ts"
 import type { Fork } from "./Forking.ts"
 import type { Handler } from "./Listener.ts"
@@ -50,10 +50,10 @@ export const controlled =
 const draining = Problem.respond(Problem.draining)
 
 /** One request on its way through. */
-class Visit {
+class Visit implements Tracked {
+  place: number | undefined = undefined
   private readonly probe: boolean
   private readonly sending: Sending
-  private readonly untrack: () => void
   /** What is being done for it. */
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private isOver = false
@@ -65,19 +65,27 @@ class Visit {
   ) {
     this.probe = options.probes.has(exchange.path)
     this.sending = new Sending(exchange.message, response, options.writeTimeout, () => this.over())
-    this.untrack = options.drain.track(() => (exchange.close ?? this.interrupt)())
+    options.drain.track(this)
   }
 
   begin(app: App): void {
     const { drain } = this.options
     if (drain.phase() !== "open" && !this.probe) return this.send(draining)
     const answer = this.ask(app)
-    if ("body" in answer) return this.send(answer)
+    if ("body" in answer) return this.answered(Exit.succeed(answer))
     this.fiber = answer
-    answer.addObserver((exit) => {
+    const ended = (exit: Exit.Exit<Reply>) => {
       this.fiber = undefined
+      // The fiber is looked at longer than this is wanted: see `forget` of `Exchange`.
+      answer.removeObserver(ended)
       this.answered(exit)
-    })
+    }
+    answer.addObserver(ended)
+  }
+
+  stop(): void {
+    if (this.exchange.close !== undefined) this.exchange.close()
+    else this.interrupt()
   }
 
   private ask(app: App): Answer {
@@ -89,6 +97,7 @@ class Visit {
   }
 
   private answered(exit: Exit.Exit<Reply>): void {
+    this.exchange.replied(exit)
     if (this.isOver) return this.end()
     if (exit._tag === "Success") return this.send(exit.value)
     this.send(this.options.drain.phase() === "cut" ? draining : this.died(exit.cause))
@@ -120,7 +129,9 @@ class Visit {
     })
   }
 
-  private readonly interrupt = () => this.fiber?.unsafeInterruptAsFork(FiberId.none)
+  private interrupt(): void {
+    this.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
 
   /** All of the answer has left, or there is nobody to read it: then whatever is being done for it comes to its end first. */
   private over(): void {
@@ -135,9 +146,10 @@ class Visit {
     const { exchange, options, probe, sending } = this
     if (sending.gone) exchange.status = 499
     exchange.leave()
-    this.untrack()
+    options.drain.untrack(this)
     Metrics.record(exchange)
     if (options.write !== undefined && !probe) line(exchange, options.write)
+    exchange.forget()
   }
 }
 

@@ -18,6 +18,19 @@ import { Effect } from "effect"
 export type Phase = "open" | "draining" | "cut"
 
 /**
+ * Something that is waited for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tracked {
+  /** Where it stands among all; of the drain. */
+  place: number | undefined
+  /** Called at the cut; it must make it end. */
+  readonly stop: () => void
+}
+
+/**
  * The end of a server.
  *
  * @since 0.1.0
@@ -27,10 +40,9 @@ export interface Drain {
   readonly phase: () => Phase
   /** Calls back when that phase begins, at once if it has; what it gives stops that. */
   readonly on: (phase: "draining" | "cut", wake: () => void) => () => void
-  /**
-   * Waits for something until what this gives is called; `stop` is called at the cut, and must make it end.
-   */
-  readonly track: (stop: () => void) => () => void
+  /** Waits for something until it is not tracked any more. */
+  readonly track: (tracked: Tracked) => void
+  readonly untrack: (tracked: Tracked) => void
   /** Drains: waits until nothing is in flight, or cuts after `limit` milliseconds and waits at most `grace` more. */
   readonly run: (limit: number, grace: number) => Effect.Effect<void>
   /** Cuts now, if it drains. */
@@ -45,7 +57,9 @@ export interface Drain {
  */
 export const make = (): Drain => {
   let phase: Phase = "open"
-  const tracked = new Set<() => void>()
+  // No set: as things come and go it makes itself anew, each time with a reference from the old one. Once one of them has got
+  // old, each scavenge copied every request that had ever stood in one.
+  const tracked: Array<Tracked> = []
   const waiting = { draining: new Set<() => void>(), cut: new Set<() => void>() }
   const idle = new Set<() => void>()
 
@@ -58,11 +72,11 @@ export const make = (): Drain => {
   const cut = () => {
     if (phase !== "draining") return
     enter("cut")
-    tracked.forEach((stop) => stop())
+    for (const one of Array.from(tracked)) one.stop()
   }
 
   const whenIdle = Effect.async<void>((resume) => {
-    if (tracked.size === 0) return resume(Effect.void)
+    if (tracked.length === 0) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     idle.add(wake)
     return Effect.sync(() => void idle.delete(wake))
@@ -83,13 +97,21 @@ export const make = (): Drain => {
     phase: () => phase,
     on,
     cut,
-    track: (stop) => {
-      tracked.add(stop)
-      return () => {
-        if (!tracked.delete(stop) || tracked.size > 0) return
-        idle.forEach((wake) => wake())
-        idle.clear()
+    track: (one) => {
+      one.place = tracked.push(one) - 1
+    },
+    untrack: (one) => {
+      const { place } = one
+      if (place === undefined) return
+      const last = tracked.pop()!
+      if (last !== one) {
+        tracked[place] = last
+        last.place = place
       }
+      one.place = undefined
+      if (tracked.length > 0) return
+      idle.forEach((wake) => wake())
+      idle.clear()
     },
     run: (limit, grace) =>
       Effect.gen(function* () {

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { type Cause, type Clock, Effect, type Fiber } from "effect"
+import { type Cause, type Clock, Effect, type Exit, type Fiber } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
-import type { Reply } from "./Reply.ts"
+import { isStreamed, type Reply } from "./Reply.ts"
 
 /**
  * One request and what becomes of it. Whoever learns something writes it down.
@@ -42,10 +42,11 @@ export class Exchange {
   close: (() => void) | undefined = undefined
   /** Frees the place that it holds among those in flight; called again it does nothing. */
   leave: () => void = () => {}
+  private hearReply: ((exit: Exit.Exit<Reply>) => void) | undefined = undefined
   private readonly start: bigint
 
   constructor(
-    readonly message: IncomingMessage,
+    public message: IncomingMessage,
     private readonly clock: Clock.Clock
   ) {
     this.start = clock.unsafeCurrentTimeNanos()
@@ -63,6 +64,27 @@ export class Exchange {
   /** Milliseconds since its start. */
   elapsed(): number {
     return Number(this.clock.unsafeCurrentTimeNanos() - this.start) / 1e6
+  }
+
+  /** Calls back once there is a reply, or it is certain that there will be none. */
+  onReply(hear: (exit: Exit.Exit<Reply>) => void): void {
+    this.hearReply = hear
+  }
+
+  /** There is a reply, or there will be none. A stream goes on, and frees the place itself when no source is asked any more. */
+  replied(exit: Exit.Exit<Reply>): void {
+    this.hearReply?.(exit)
+    if (exit._tag === "Failure" || !isStreamed(exit.value)) this.leave()
+  }
+
+  /**
+   * All has been said of it: lets go of what is large. Effect holds a fiber, and that its services, where only a full
+   * collection takes them away (see `Aggregator/Engine`).
+   */
+  forget(): void {
+    // The cast: nobody looks at it any more.
+    this.message = undefined as never
+    this.recorder = this.hearReply = this.close = undefined
   }
 
   /** What is known of its aggregation, once one was started. */

@@ -78,9 +78,8 @@ export const make = <R>(
     const limit = Math.min(endpoint.deadline ?? deadline, wait._tag === "Some" ? wait.value : Infinity)
     const span = spans.start(name, exchange, endpoint.path)
     exchange.traceId = span?.traceId
-    const answered = answer(exchange, params, Math.min(ambient, now(clock) + limit), span)
-    if (span !== undefined) spans.end(span, answered)
-    return answered
+    if (span !== undefined) exchange.onReply((exit) => spans.end(span, exit))
+    return answer(exchange, params, Math.min(ambient, now(clock) + limit), span)
   }
 }
 

@@ -9,7 +9,7 @@ import * as Options from "../Options.ts"
 import * as Docs from "./Docs.ts"
 import type { Drain } from "./Drain.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import type { Answer, App, Exchange } from "./Exchange.ts"
+import type { App } from "./Exchange.ts"
 import * as Handler from "./Handler.ts"
 import * as Health from "./Health.ts"
 import type { InFlight } from "./InFlight.ts"
@@ -128,17 +128,6 @@ const dispatch = (
     const entered = inFlight.enter()
     if (Either.isLeft(entered)) return Problem.respond(entered.left)
     exchange.leave = entered.right
-    return leaving(exchange, handler(exchange, params))
+    return handler(exchange, params)
   }
-}
-
-/** Frees its place when there is a reply. A stream goes on then, and says itself when no source is asked any more. */
-const leaving = (exchange: Exchange, answer: Answer): Answer => {
-  if ("body" in answer) {
-    if (!Reply.isStreamed(answer)) exchange.leave()
-  } else
-    answer.addObserver((exit) => {
-      if (exit._tag === "Failure" || !Reply.isStreamed(exit.value)) exchange.leave()
-    })
-  return answer
 }

@@ -6,7 +6,8 @@
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { Effect, Exit, Option, type Tracer } from "effect"
 import * as Direct from "../Receipt/Spans.ts"
-import type { Answer, Exchange } from "./Exchange.ts"
+import type { Exchange } from "./Exchange.ts"
+import type { Reply } from "./Reply.ts"
 
 /**
  * Makes the spans of a server's requests.
@@ -17,8 +18,8 @@ import type { Answer, Exchange } from "./Exchange.ts"
 export interface Spans {
   /** Starts one, in the trace that the request is part of; `undefined` where tracing is off. */
   readonly start: (name: string, exchange: Exchange, route: string) => Tracer.Span | undefined
-  /** Ends it when there is a reply. */
-  readonly end: (span: Tracer.Span, answer: Answer) => void
+  /** Ends it: there is a reply, or there will be none. */
+  readonly end: (span: Tracer.Span, exit: Exit.Exit<Reply>) => void
 }
 
 /**
@@ -29,10 +30,6 @@ export interface Spans {
  */
 export const make: Effect.Effect<Spans> = Effect.withFiberRuntime((fiber) => {
   const spans = Direct.of(fiber)
-  const ended = (span: Tracer.Span, exit: Exit.Exit<{ readonly status: number }>) => {
-    span.attribute("http.response.status_code", Exit.isSuccess(exit) ? exit.value.status : 500)
-    spans?.end(span, exit)
-  }
   return Effect.succeed({
     start: (name, { headers, method }, route) => {
       if (spans === undefined) return undefined
@@ -41,9 +38,9 @@ export const make: Effect.Effect<Spans> = Effect.withFiberRuntime((fiber) => {
       const attributes = { "http.request.method": method, "http.route": route }
       return spans.start(name, { attributes, kind: "server", parent: Option.getOrUndefined(caller) })
     },
-    end: (span, answer) => {
-      if ("body" in answer) ended(span, Exit.succeed(answer))
-      else answer.addObserver((exit) => ended(span, exit))
+    end: (span, exit) => {
+      span.attribute("http.response.status_code", Exit.isSuccess(exit) ? exit.value.status : 500)
+      spans?.end(span, exit)
     }
   })
 })

@@ -3,8 +3,11 @@ import { Effect, Fiber, TestClock } from "effect"
 import * as Drain from "../../src/Server/Drain.ts"
 
 /** Waits for a fiber, which `stop` is to end. */
-const track = (drain: Drain.Drain, fiber: Fiber.RuntimeFiber<unknown, unknown>, stop: () => void) =>
-  fiber.addObserver(drain.track(stop))
+const track = (drain: Drain.Drain, fiber: Fiber.RuntimeFiber<unknown, unknown>, stop: () => void) => {
+  const tracked = { place: undefined, stop }
+  drain.track(tracked)
+  fiber.addObserver(() => drain.untrack(tracked))
+}
 
 describe("Drain", () => {
   it.effect("ends when what is in flight has, and tells who waits for it", () =>
