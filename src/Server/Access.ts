@@ -117,7 +117,7 @@ class Visit implements Tracked {
       ...exchange.shared,
       "x-request-id": exchange.id,
       "x-content-type-options": "nosniff",
-      ...(drain.phase() === "open" ? {} : { connection: "close" })
+      connection: drain.phase() === "open" ? undefined : "close"
     })
     if (!isStreamed(reply) || exchange.method === "HEAD") return
     this.fiber = fork(sending.writing(reply.body), Context.empty())

@@ -42,48 +42,51 @@ const most = 1_000
 const mostSources = 100_000
 
 /**
- * Keeps the last 1,000 receipts from now on; fewer when they have more than 100,000 sources together.
+ * Keeps the last 1,000 receipts from now on; fewer when they have more than 100,000 sources together, and none where nobody
+ * could read them.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Recent, never, Aggregator | Scope.Scope> = Effect.gen(function* () {
-  const aggregator = yield* Aggregator
-  const latest = yield* Effect.acquireRelease(PubSub.sliding<Receipt>(most), PubSub.shutdown)
-  // Those before `first` are forgotten. To take each out by itself would move all the others.
-  const all: Array<Receipt> = []
-  let first = 0
-  const receipts = () => all.slice(first)
-  const health = new Map<string, Health>()
-  let sources = 0
+export const make = (isRead: boolean): Effect.Effect<Recent, never, Aggregator | Scope.Scope> =>
+  Effect.gen(function* () {
+    const aggregator = yield* Aggregator
+    const latest = yield* Effect.acquireRelease(PubSub.sliding<Receipt>(most), PubSub.shutdown)
+    // Those before `first` are forgotten. To take each out by itself would move all the others.
+    const all: Array<Receipt> = []
+    let first = 0
+    const receipts = () => all.slice(first)
+    const health = new Map<string, Health>()
+    let sources = 0
 
-  const keep = (receipt: Receipt) => {
-    all.push(receipt)
-    sources += receipt.sources.length
-    while (all.length - first > most || (sources > mostSources && all.length - first > 1))
-      sources -= all[first++]!.sources.length
-    if (first > all.length / 2) {
-      all.splice(0, first)
-      first = 0
+    const keep = (receipt: Receipt) => {
+      if (!receipt.policy.endsWith("Each")) note(receipt, health)
+      if (!isRead) return
+      all.push(receipt)
+      sources += receipt.sources.length
+      while (all.length - first > most || (sources > mostSources && all.length - first > 1))
+        sources -= all[first++]!.sources.length
+      if (first > all.length / 2) {
+        all.splice(0, first)
+        first = 0
+      }
+      latest.unsafeOffer(receipt)
     }
-    latest.unsafeOffer(receipt)
-    if (!receipt.policy.endsWith("Each")) note(receipt, health)
-  }
 
-  yield* Effect.acquireRelease(
-    Effect.sync(() => aggregator.listen(keep)),
-    (stop) => Effect.sync(stop)
-  )
-  return {
-    receipts,
-    health: () => Array.from(health.values()),
-    follow: Stream.unwrapScoped(
-      Effect.map(Stream.fromPubSub(latest, { scoped: true }), (latest) =>
-        Stream.concat(Stream.fromIterable(receipts()), latest)
-      )
+    yield* Effect.acquireRelease(
+      Effect.sync(() => aggregator.listen(keep)),
+      (stop) => Effect.sync(stop)
     )
-  }
-})
+    return {
+      receipts,
+      health: () => Array.from(health.values()),
+      follow: Stream.unwrapScoped(
+        Effect.map(Stream.fromPubSub(latest, { scoped: true }), (latest) =>
+          Stream.concat(Stream.fromIterable(receipts()), latest)
+        )
+      )
+    }
+  })
 
 /** One that was cancelled, or not asked, has shown nothing of its health. */
 const note = ({ aggregation, sources, startedAt }: Receipt, health: Map<string, Health>) => {

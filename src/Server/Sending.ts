@@ -32,13 +32,15 @@ export class Sending {
     response.once("finish", this.finished)
   }
 
-  /** Sends all of a reply; of one that is a stream the head, and then what {@link writing} writes. */
-  send({ body, headers, status }: Reply, more: Readonly<Record<string, string>>): void {
+  /** Sends all of a reply, with these headers besides; of one that is a stream the head, and then what {@link writing} writes. */
+  send({ body, headers, status }: Reply, more: Readonly<Record<string, string | undefined>>): void {
     const { request, response } = this
     if (this.gone || response.writableEnded) return
     response.socket?.setTimeout(this.timeout)
-    const whole: Record<string, string | number> = { ...headers, ...more }
-    if (typeof body === "string") whole["content-length"] = Buffer.byteLength(body)
+    const whole: Array<string> = []
+    for (const name in headers) if (more[name] === undefined) whole.push(name, headers[name]!)
+    for (const name in more) if (more[name] !== undefined) whole.push(name, more[name])
+    if (typeof body === "string") whole.push("content-length", String(Buffer.byteLength(body)))
     response.writeHead(status, whole)
     // Of a HEAD, Node sends no body.
     if (typeof body !== "object") response.end(body)

@@ -83,6 +83,7 @@ describe("muster serve", () => {
       kept.socket.write(get("/dashboard"))
       yield* until("it is refused", () => kept.received().includes("/docs#draining"))
       yield* until("it is closed", kept.closed)
+      assert.lengthOf(kept.received().match(/^connection: close\r$/gim) ?? [], 1)
       assert.strictEqual((yield* ask(`${admin}/healthz`)).status, 200)
       assert.strictEqual(source.requests.length, 4)
 

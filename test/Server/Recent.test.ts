@@ -36,9 +36,9 @@ const receipt = (aggregation: string, policy: string, sources: ReadonlyArray<Sou
 })
 
 /** What is kept of receipts that a test publishes. */
-const keeping = Effect.gen(function* () {
+const keepingIf = Effect.fnUntraced(function* (isRead: boolean) {
   const listeners = new Set<(receipt: Receipt) => void>()
-  const recent = yield* Effect.provideService(Recent.make, Aggregator, {
+  const recent = yield* Effect.provideService(Recent.make(isRead), Aggregator, {
     observe: () => Effect.dieMessage("nobody is asked"),
     subscribe: Effect.dieMessage("nobody reads a stream"),
     listen: (listener) => {
@@ -51,6 +51,8 @@ const keeping = Effect.gen(function* () {
     receipts.forEach((receipt) => listeners.forEach((listener) => listener(receipt)))
   return { ...recent, publish, listeners }
 })
+
+const keeping = keepingIf(true)
 
 describe("Recent", () => {
   it.scoped("keeps the last thousand receipts", () =>
@@ -121,6 +123,19 @@ describe("Recent", () => {
 
       const names = Chunk.toReadonlyArray(yield* followed).map(({ aggregation }) => aggregation)
       assert.deepStrictEqual(names, ["before", "after", "later"])
+    })
+  )
+
+  it.scoped("keeps none where nobody could read them, and follows the health of sources all the same", () =>
+    Effect.gen(function* () {
+      const { health, publish, receipts } = yield* keepingIf(false)
+      publish(receipt("a", "failFast", [source("one", "failed")]))
+
+      assert.deepStrictEqual(receipts(), [])
+      assert.deepStrictEqual(
+        health().map(({ failing }) => failing),
+        [1]
+      )
     })
   )
 
