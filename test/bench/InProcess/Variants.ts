@@ -26,9 +26,11 @@ const logging = ManagedRuntime.make(Aggregator.layer({ ...options, logger: count
 
 export const large = 100_000
 
+type Once = Effect.Effect<unknown, unknown, Aggregator>
+
 /** Runs within one fiber, as in a program of Effect. */
-const effect = (name: string, runtime: typeof silent, once: Effect.Effect<unknown, unknown, Aggregator>): Variant =>
-  here(name, (times) => runtime.runPromise(times === 1 ? once : Effect.repeatN(once, times - 1)))
+const effect = (name: string, runtime: typeof silent, once: Once, around = (all: Once) => all): Variant =>
+  here(name, (times) => runtime.runPromise(around(times === 1 ? once : Effect.repeatN(once, times - 1))))
 
 const untraced = Effect.withTracerEnabled(false)
 const traced = Effect.withTracer(keeping)
@@ -43,8 +45,8 @@ export const variants = (n: number): ReadonlyArray<Variant> => {
   const ofEffects = Aggregator.gather("bench", effects)
   const both = [
     promise("Promise.all", () => Peers.promiseAll(all)),
-    effect("muster, promises", silent, untraced(ofPromises)),
-    effect("muster, effects", silent, untraced(ofEffects)),
+    effect("muster, promises", silent, ofPromises, untraced),
+    effect("muster, effects", silent, ofEffects, untraced),
     promise("p-map", () => Peers.viaPMap(all)),
     promise("p-limit, 10", () => Peers.viaPLimit(all)),
     promise("hand-written, a set of controllers", () => Peers.handWritten(all, Peers.setOfControllers()))
@@ -52,10 +54,10 @@ export const variants = (n: number): ReadonlyArray<Variant> => {
   if (n >= large) return both
   return [
     ...both,
-    effect("muster, promises, spans", silent, traced(ofPromises)),
-    effect("muster, promises, log", logging, untraced(ofPromises)),
-    effect("muster, promises, spans and log", logging, traced(ofPromises)),
-    effect("muster, effects, spans and log", logging, traced(ofEffects)),
+    effect("muster, promises, spans", silent, ofPromises, traced),
+    effect("muster, promises, log", logging, ofPromises, untraced),
+    effect("muster, promises, spans and log", logging, ofPromises, traced),
+    effect("muster, effects, spans and log", logging, ofEffects, traced),
     effect("Gather (the reference)", silent, Gather.failFast(effects, options)),
     promise("Plain", () => Plain.gather(all, { deadline: 10_000 })),
     promise("hand-written, same features", () => Peers.handWritten(all)),
