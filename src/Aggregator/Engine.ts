@@ -212,8 +212,14 @@ const inherit = (changed: ReadonlyArray<FiberRefs.FiberRefs>) =>
     discard: true
   })
 
+/** Flags are those of one fiber: whether it can be interrupted, and the like. */
 const differs = (refs: FiberRefs.FiberRefs, before: FiberRefs.FiberRefs): boolean => {
   for (const [ref, [[, value]]] of refs.locals)
-    if (ref !== FiberRef.currentContext && before.locals.get(ref)?.[0][1] !== value) return true
+    if (
+      before.locals.get(ref)?.[0][1] !== value &&
+      ref !== FiberRef.currentContext &&
+      ref !== FiberRef.currentRuntimeFlags
+    )
+      return true
   return false
 }
