@@ -95,7 +95,6 @@ class Run<A, E, R, B, E2> implements Listener {
   }
 
   private interrupted(): Effect.Effect<void> {
-    this.resume = nobody
     this.stop()
     this.spec.recorder.finished("cancelled", null, "caller")
     return this.wait ?? Effect.void
@@ -193,6 +192,8 @@ class Run<A, E, R, B, E2> implements Listener {
   }
 
   forget(): void {
+    // Interrupted by what it had begun to ask, before Effect knew how to cancel it.
+    if (this.spec.recorder.ending === undefined) this.interrupted()
     // The cast: nobody calls it any more who would look at these.
     const gone = undefined as never
     this.observed = this.spec = this.answer = this.place = this.signals = gone

@@ -78,12 +78,12 @@ export class Observation {
   /** It has ended so. */
   end(exit: Exit.Exit<unknown, unknown>): void {
     const { counter, recorder, span } = this
+    recorder.listener?.forget?.()
+    recorder.listener = undefined
     counter?.ended()
     // Without one it was a wrong option, or the like: nothing was asked, and nothing happened that a receipt could tell.
     if (recorder.ending !== undefined) this.report(recorder)
     if (span !== undefined) this.spans!.end(span, exit)
-    recorder.listener?.forget?.()
-    recorder.listener = undefined
     this.counter = undefined
     // The cast: nobody calls it any more who would look at these.
     this.recorder = this.fiber = undefined as never

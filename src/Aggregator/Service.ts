@@ -82,7 +82,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     const publish = (recorder: Recorder) => {
       if (readers === 0 && listeners.size === 0) return
       const receipt = recorder.receipt()
-      if (readers > 0) published.unsafeOffer(receipt)
+      published.unsafeOffer(receipt)
       for (const listener of listeners) listener(receipt)
     }
 

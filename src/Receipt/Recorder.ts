@@ -25,7 +25,7 @@ export {
  */
 export interface Listener {
   sourceEnded(entry: Entry<unknown, unknown>): void
-  /** The aggregation is over: lets go of what it knows of it. */
+  /** Nobody waits for the answer any more: stops what still runs, and lets go of what it knows. */
   forget?(): void
 }
 

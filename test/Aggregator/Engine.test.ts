@@ -315,6 +315,32 @@ describe("the engine", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  for (const [how, ends] of [
+    ["fails", Effect.fail("no")],
+    ["succeeds", Effect.succeed(1)]
+  ] as const)
+    it.live(`is cancelled when a source interrupts who waits for it, and ${how} in the same instant`, () =>
+      Effect.gen(function* () {
+        const stopped: Array<string> = []
+        const hangs = Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped.push("b")))
+        const receipts = yield* Aggregator.subscribe
+        const caller = yield* Effect.fork(
+          Effect.withFiberRuntime<unknown, unknown, Aggregator>((fiber) => {
+            const interrupts = Effect.sync(() => fiber.unsafeInterruptAsFork(fiber.id()))
+            return Aggregator.gather("page", { a: Effect.zipRight(interrupts, ends), b: hangs })
+          })
+        )
+        const exit = yield* Fiber.await(caller)
+        yield* Aggregator.settled
+        const receipt = Option.getOrThrow(yield* Stream.runHead(receipts))
+
+        assert(Exit.isInterrupted(exit))
+        assert.deepStrictEqual([receipt.outcome, stopped], ["cancelled", ["b"]])
+        yield* Effect.sleep(1)
+        assert.strictEqual(receipt.outcome, "cancelled")
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    )
+
   it.effect("asks twenty thousand sources that end at once, one at a time, without a stack overflow", () =>
     Effect.gen(function* () {
       const tasks = Array.from({ length: 20_000 }, (_, index) => ({

@@ -270,6 +270,32 @@ describe("an aggregator", () => {
     })
   )
 
+  it.effect(
+    "tells of each receipt once the last cleanup has ended, by a stream and by direct calls, until nobody listens",
+    () =>
+      Effect.gen(function* () {
+        const aggregator = yield* Aggregator
+        const heard: Array<string> = []
+        const stop = aggregator.listen(({ aggregation, settled }) => heard.push(`${aggregation} ${settled}`))
+        const read = yield* Effect.fork(Stream.runCollect(Stream.take(Aggregator.receipts, 2)))
+        yield* Effect.yieldNow()
+        const slow = hangs({ cleanup: "3 seconds" })
+        yield* Testkit.timed(Effect.exit(Aggregator.gather("one", { slow, bad: fails("no", { after: 20 }) })))
+        yield* Effect.exit(Aggregator.gather("wrong", { a: succeeds(1) }, { grace: -5 }))
+        assert.deepStrictEqual(heard, [])
+        yield* Testkit.timed(Aggregator.settled)
+        yield* Aggregator.gather("two", { a: succeeds(1) })
+        stop()
+        yield* Aggregator.gather("three", { a: succeeds(1) })
+
+        assert.deepStrictEqual(heard, ["one 3020", "two 0"])
+        assert.deepStrictEqual(
+          Array.from(yield* Fiber.join(read), ({ aggregation }) => aggregation),
+          ["one", "two"]
+        )
+      }).pipe(Effect.provide(logging([])))
+  )
+
   it.effect("has options that hold for a stream of items, and where a call says undefined", () =>
     Effect.gen(function* () {
       const f = () => succeeds("done", { after: 100 })

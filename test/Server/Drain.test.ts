@@ -29,6 +29,42 @@ describe("Drain", () => {
     })
   )
 
+  it.effect("knows what is in flight, in whatever order it ends, and stops each of the rest once", () =>
+    Effect.gen(function* () {
+      const drain = Drain.make()
+      const stopped: Array<string> = []
+      const tracked = (name: string) => {
+        const one: Drain.Tracked = {
+          place: undefined,
+          stop: () => {
+            stopped.push(name)
+            drain.untrack(one)
+          }
+        }
+        drain.track(one)
+        return one
+      }
+      const [a, b, c, d] = [tracked("a"), tracked("b"), tracked("c"), tracked("d")]
+      drain.untrack(a)
+      drain.untrack(d)
+      drain.untrack(d)
+      const draining = yield* Effect.fork(drain.run(5_000, 1_000))
+      yield* TestClock.adjust(1)
+      drain.untrack(b)
+      const e = tracked("e")
+      yield* TestClock.adjust(1)
+      assert.isNull(draining.unsafePoll())
+      drain.cut()
+      yield* Fiber.join(draining)
+
+      assert.deepStrictEqual(stopped, ["c", "e"])
+      assert.deepStrictEqual(
+        [a, b, c, d, e].map(({ place }) => place),
+        [undefined, undefined, undefined, undefined, undefined]
+      )
+    })
+  )
+
   it.effect("stops what takes longer than its limit, and waits for that no longer than the grace", () =>
     Effect.gen(function* () {
       const drain = Drain.make()
