@@ -76,7 +76,7 @@ class Visit implements Tracked {
     this.fiber = answer
     const ended = (exit: Exit.Exit<Reply>) => {
       this.fiber = undefined
-      // The fiber is looked at longer than this is wanted: see `forget` of `Exchange`.
+      // The fiber lasts longer than this is wanted: see `forget` of `Exchange`.
       answer.removeObserver(ended)
       this.answered(exit)
     }

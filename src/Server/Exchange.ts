@@ -78,8 +78,8 @@ export class Exchange {
   }
 
   /**
-   * All has been said of it: lets go of what is large. Effect holds a fiber, and that its services, where only a full
-   * collection takes them away (see `Aggregator/Engine`).
+   * All has been said of it: lets go of what is large. Closures of Effect lead to its fiber, and the fiber to this, till the
+   * next full collection (see `Aggregator/Engine`).
    */
   forget(): void {
     // The cast: nobody looks at it any more.
