@@ -51,6 +51,7 @@ class Run<A, E, R, B, E2> implements Listener {
   private stopTimer: (() => void) | undefined = undefined
   /** For cleanup, where there is a grace. */
   private wait: Effect.Effect<void> | undefined = undefined
+  /** As long as the answer is waited for and not made. */
   private resume: (answer: Effect.Effect<B, E2>) => void = nobody
 
   constructor(
@@ -172,11 +173,13 @@ class Run<A, E, R, B, E2> implements Listener {
 
   /** The answer is made where the last source ends: what a fallback throws would reach nobody there. */
   private ended(struck: boolean): void {
-    if (this.resume === nobody) return
+    const { resume } = this
+    if (resume === nobody) return
+    this.resume = nobody
     try {
-      this.resume(this.answered({ decidedBy: this.decidedBy, struck }))
+      resume(this.answered({ decidedBy: this.decidedBy, struck }))
     } catch (defect) {
-      this.resume(Effect.die(defect))
+      resume(Effect.die(defect))
     }
   }
 
@@ -193,7 +196,7 @@ class Run<A, E, R, B, E2> implements Listener {
 
   forget(): void {
     // Interrupted by what it had begun to ask, before Effect knew how to cancel it.
-    if (this.spec.recorder.ending === undefined) this.interrupted()
+    if (this.resume !== nobody && this.spec.recorder.ending === undefined) this.interrupted()
     // The cast: nobody calls it any more who would look at these.
     const gone = undefined as never
     this.observed = this.spec = this.answer = this.place = this.signals = gone

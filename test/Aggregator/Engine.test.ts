@@ -253,7 +253,9 @@ describe("the engine", () => {
 
   it.effect("raises what the fallback of a task throws as a defect of the answer", () =>
     Effect.gen(function* () {
-      const { observe } = yield* Aggregator
+      const { listen, observe } = yield* Aggregator
+      const receipts: Array<Receipt> = []
+      listen((receipt) => receipts.push(receipt))
       const fallback = () => {
         throw new Error("no fallback")
       }
@@ -263,6 +265,8 @@ describe("the engine", () => {
       )
 
       assert.deepStrictEqual(exit, Exit.die(new Error("no fallback")))
+      // Least of all that the caller went away.
+      assert.deepStrictEqual(receipts, [])
     }).pipe(Effect.provide(layer))
   )
 
