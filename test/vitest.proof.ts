@@ -8,6 +8,7 @@ import config from "./vitest.config.ts"
 const timed = [
   "test/Batch/Cluster/*.proof.ts",
   "test/Cli/Batch/Workers.proof.ts",
+  "test/Demo.proof.ts",
   "test/Gather/Leaks.proof.ts",
   "test/Permits/Laws.proof.ts",
   "test/Resilience/{Bulkhead,RateLimit}.proof.ts",

@@ -11,7 +11,7 @@ import * as Options from "../Options.ts"
 import { JsonText, type Questions, type ServiceSettings, type SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
 import { Asked } from "./Http/Asked.ts"
-import { type Broken, Direct, type Reply } from "./Http/Direct.ts"
+import { type Broken, dispatcherOf, known, type Reply } from "./Http/Direct.ts"
 import * as Target from "./Http/Target.ts"
 
 /**
@@ -63,12 +63,12 @@ export const json = <A, I, R>(
     // The cast: whoever runs this effect has provided what it requires.
     const context = fiber.currentContext as Context.Context<HttpClient.HttpClient>
     const client = Context.get(context, HttpClient.HttpClient)
-    const direct = Context.getOption(context, Direct)
+    const dispatcher = dispatcherOf(client)
     const decode = Schema.decodeUnknown(options.schema)
     const asked = new Asked(Calling.here(fiber), (json) => decode(json), maxBytes)
     const { body, headers, method } = sent
-    return Option.isSome(direct) && direct.value.client === client && (body._tag === "Empty" || isBytes(body))
-      ? asked.directly(direct.value.dispatcher, {
+    return dispatcher !== undefined && (body._tag === "Empty" || isBytes(body))
+      ? asked.directly(dispatcher, {
           method,
           target: Target.of(Option.getOrUndefined(HttpClientRequest.toUrl(sent))),
           headers,
@@ -89,13 +89,14 @@ const defaultMaxBytes = 10_000_000
  * @category layers
  */
 export const layer = (options: ClientOptions = {}): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.scopedContext(
+  Layer.scoped(
+    HttpClient.HttpClient,
     Effect.gen(function* () {
       const { dispatcher, limited } = yield* connected(() => Agent.make(options))
       const context = yield* Layer.build(
         Layer.provide(NodeHttpClient.layerUndiciWithoutDispatcher, Layer.succeed(NodeHttpClient.Dispatcher, limited))
       )
-      return Context.add(context, Direct, { client: Context.get(context, HttpClient.HttpClient), dispatcher })
+      return known(Context.get(context, HttpClient.HttpClient), dispatcher)
     })
   )
 

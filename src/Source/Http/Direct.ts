@@ -5,19 +5,29 @@
  */
 import type { HttpClient } from "@effect/platform"
 import type * as Undici from "@effect/platform-node/Undici"
-import { Context } from "effect"
 import type { Target } from "./Target.ts"
 
 /**
- * The dispatcher of a client that nobody has changed: what it does can be done without it.
+ * Says by which dispatcher a client asks, and gives that client. What a client that nobody has changed does can then be done
+ * without it.
  *
  * @since 0.1.0
- * @category services
+ * @category constructors
  */
-export class Direct extends Context.Tag("effect-muster/Source/Http/Direct")<
-  Direct,
-  { readonly client: HttpClient.HttpClient; readonly dispatcher: Undici.Dispatcher }
->() {}
+export const known = (client: HttpClient.HttpClient, dispatcher: Undici.Dispatcher): HttpClient.HttpClient => {
+  dispatchers.set(client, dispatcher)
+  return client
+}
+
+/**
+ * The dispatcher of a client that is known, wherever it has been handed to; one made of it, as by `mapRequest`, is not.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const dispatcherOf = (client: HttpClient.HttpClient): Undici.Dispatcher | undefined => dispatchers.get(client)
+
+const dispatchers = new WeakMap<HttpClient.HttpClient, Undici.Dispatcher>()
 
 /**
  * What is asked.
