@@ -1,6 +1,6 @@
 /**
  * A tracer that is not the one that Effect has when there is none: of that one nobody sees more than ids. Its spans are of a
- * class, as those of real ones are: as objects with functions of their own they cost three times as much as all of muster.
+ * class, as those of real ones are: objects with functions of their own made ten sources take 46 us instead of 19.
  */
 import { type Context, type Exit, type Option, Tracer } from "effect"
 

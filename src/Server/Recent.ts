@@ -92,6 +92,7 @@ export const make = (isRead: boolean): Effect.Effect<Recent, never, Aggregator |
 const note = ({ aggregation, sources, startedAt }: Receipt, health: Map<string, Health>) => {
   for (const { end, name, outcome } of sources) {
     if (outcome === "cancelled" || outcome === "not-started") continue
+    // No other pair of names makes the same.
     const key = `${aggregation.length} ${aggregation}${name}`
     const failing = outcome === "succeeded" ? 0 : (health.get(key)?.failing ?? 0) + 1
     // Sources may be named by what is asked for, and then there is no end of names: those longest unheard of are forgotten.
