@@ -235,16 +235,14 @@ const observe = <A, E, R>(
 
 /** A source as a task whose value and fallback are what stands in the answer. */
 const presented = (name: string, source: Source.AnySource): Task<unknown, unknown, unknown> => {
-  if (!Source.isSource(source))
-    return { name, effect: source, promised: Promising.of(source), called: Calling.of(source) }
+  if (!Source.isSource(source)) return plain(name, source)
   const { absent: fallback } = source
   // The cast: it is given what its own effect gives.
   const present = source.present as (value: unknown) => unknown
-  const promised = Promising.of(source.effect)
-  const called = Calling.of(source.effect)
+  const { called, effect, promised } = plain(name, source.effect)
   return {
     name,
-    effect: Effect.map(source.effect, present),
+    effect: Effect.map(effect, present),
     fallback,
     called: called && ((where, done) => called(where, (exit) => done(Exit.map(exit, present)))),
     promised: promised && {
@@ -254,12 +252,18 @@ const presented = (name: string, source: Source.AnySource): Task<unknown, unknow
   }
 }
 
+/** An effect as a task without an outcome policy. */
+const plain = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Task<A, E, R> => {
+  const promised = Promising.of(effect)
+  const called = promised === undefined ? Calling.of(effect) : undefined
+  return { name, effect, fallback: undefined, promised, called }
+}
+
 /** Sources as tasks without their outcome policies. */
 const bare = <S extends Sources>(sources: S) =>
-  members<Source.AnySource, unknown>(sources, (name, source) => {
-    const effect = Source.isSource(source) ? source.effect : source
-    return { name, effect, promised: Promising.of(effect), called: Calling.of(effect) }
-  }) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
+  members<Source.AnySource, unknown>(sources, (name, source) =>
+    plain(name, Source.isSource(source) ? source.effect : source)
+  ) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
 
 /** Items of a list get their spans from the engine. */
 const spanned = <I, B, E, R, E2, R2>(

@@ -217,7 +217,7 @@ const waited = <I, E, R>({ after = [], name }: Node<I, E, R>, entry: Entry<unkno
     const { recorder } = entry
     const from = recorder.now()
     recorder.bounded = true
-    stepBack(entry)
+    entry.stepBack()
     const goOn = Effect.sync(() => {
       entry.queued(recorder.now() - from)
       entry.begin()
@@ -233,11 +233,4 @@ const waited = <I, E, R>({ after = [], name }: Node<I, E, R>, entry: Entry<unkno
       })
     )
   })
-}
-
-/** Its fiber runs, but it is not asked yet: nobody waits for it, and stopped now, it was never started. */
-const stepBack = (entry: Entry<unknown, unknown>) => {
-  entry.recorder.holding.ended(entry)
-  entry.recorder.counting?.left(entry)
-  entry.start = null
 }

@@ -5,9 +5,9 @@
  */
 import { MetricBoundaries, MetricKey, type MetricKeyType } from "effect"
 import { status } from "../Outcome.ts"
-import type { Counting, Entry, Recorder } from "../Receipt/Recorder.ts"
+import type * as Recording from "../Receipt/Recorder.ts"
 import { type Keyed, keyed, type Tagged, tagged } from "../Resilience/Metrics/Tags.ts"
-import { labelOf } from "./Report.ts"
+import { isPerItem, labelOf } from "./Report.ts"
 
 /** From 1 ms to 65 s, each bound twice the one before it. */
 const boundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 17 })
@@ -97,7 +97,7 @@ interface Family {
 const mostNames = 1_000
 
 /** A family with some tags, which come in the same order each time; all that were made are kept, as Effect keeps states. */
-class Counted {
+class Counted implements Recording.Counted {
   private readonly more = new Map<string, Counted>()
   private readonly count: Tagged<MetricKeyType.MetricKeyType.Counter<number>>
   private readonly duration: Tagged<MetricKeyType.MetricKeyType.Histogram>
@@ -123,9 +123,14 @@ class Counted {
     return one
   }
 
-  /** So many more are in flight. */
-  inFlight(change: 1 | -1): void {
-    this.flying.modify(change)
+  /** One more is in flight. */
+  began(): this {
+    this.flying.modify(1)
+    return this
+  }
+
+  left(): void {
+    this.flying.modify(-1)
   }
 
   /** One has ended; `millis` is `undefined` when it was never asked. */
@@ -149,36 +154,34 @@ const ofSources = new Counted({ count: sources, duration: sourceDuration, inFlig
  * @since 0.1.0
  * @category recording
  */
-export class Counter implements Counting {
+export class Counter implements Recording.Counting {
   private readonly whole: Counted
   private readonly parts: Counted
+  /** All items of a list are counted as one source. */
+  private readonly items: Counted | undefined
 
-  constructor(private readonly recorder: Recorder) {
+  constructor(private readonly recorder: Recording.Recorder) {
     const { aggregation, policy } = recorder
-    this.whole = ofAggregations.with("aggregation", aggregation).with("policy", policy)
+    this.whole = ofAggregations.with("aggregation", aggregation).with("policy", policy).began()
     this.parts = ofSources.with("aggregation", aggregation)
-    this.whole.inFlight(1)
+    this.items = isPerItem(policy) ? this.parts.with("source", labelOf(policy, "")) : undefined
     recorder.counting = this
   }
 
-  began(entry: Entry<unknown, unknown>): void {
-    this.of(entry).inFlight(1)
-  }
-
-  left(entry: Entry<unknown, unknown>): void {
-    this.of(entry).inFlight(-1)
+  began(entry: Recording.Entry<unknown, unknown>): Counted {
+    return this.of(entry).began()
   }
 
   /** The aggregation is over. */
   ended(): void {
     const { elapsed, ending, entries } = this.recorder
-    this.whole.inFlight(-1)
+    this.whole.left()
     if (ending === undefined) return
     this.whole.ended(ending, elapsed)
     for (const entry of entries) this.of(entry).ended(status({ _tag: entry.state }), entry.took)
   }
 
-  private of({ name }: Entry<unknown, unknown>): Counted {
-    return this.parts.with("source", labelOf(this.recorder.policy, name))
+  private of({ name }: Recording.Entry<unknown, unknown>): Counted {
+    return this.items ?? this.parts.with("source", name)
   }
 }

@@ -84,10 +84,18 @@ const describeCause = ({ kind, message, source }: FirstCause) =>
 const perItem = new Set(["forEach", "collectEach"])
 
 /**
+ * Whether the sources of a policy are the items of a list.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isPerItem = (policy: string): boolean => perItem.has(policy)
+
+/**
  * The name under which a source is counted. Items have as many names as there are items, and a metric or span name for
  * each would have no end: they are all called `item`.
  *
  * @since 0.1.0
  * @category getters
  */
-export const labelOf = (policy: string, source: string): string => (perItem.has(policy) ? "item" : source)
+export const labelOf = (policy: string, source: string): string => (isPerItem(policy) ? "item" : source)

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, type Exit, type Fiber, Option, Predicate, Tracer } from "effect"
+import { Context, Effect, type Exit, type Fiber, Option, Tracer } from "effect"
 import * as Deadline from "../Deadline.ts"
 import { Asking, type Asked } from "../Receipt/Asking.ts"
 import * as Spans from "../Receipt/Spans.ts"
@@ -61,7 +61,7 @@ export const make = <A, E>(call: Call<A, E>): Effect.Effect<A, E> =>
  */
 export const of = <A, E, R>(effect: Effect.Effect<A, E, R>): Call<A, E> | undefined =>
   // The cast: only `make` writes this key, with the types of the effect.
-  Predicate.hasProperty(effect, key) ? (effect[key] as Call<A, E>) : undefined
+  key in effect ? (effect[key] as Call<A, E>) : undefined
 
 /**
  * What a fiber knows of where it is.

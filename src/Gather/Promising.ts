@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, Exit, Predicate } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import type { Promised } from "./Run.ts"
 
 const key: unique symbol = Symbol.for("effect-muster/Gather/Promising")
@@ -25,7 +25,7 @@ export const mark = <A, E>(effect: Effect.Effect<A, E>, promised: Promised<A, E>
  */
 export const of = <A, E, R>(effect: Effect.Effect<A, E, R>): Promised<A, E> | undefined =>
   // The cast: only `mark` writes this key, with the types of the effect.
-  Predicate.hasProperty(effect, key) ? (effect[key] as Promised<A, E>) : undefined
+  key in effect ? (effect[key] as Promised<A, E>) : undefined
 
 /**
  * `Effect.tryPromise`, marked.

@@ -11,7 +11,7 @@ import { describe } from "../Receipt.ts"
 import type { Asked } from "./Asking.ts"
 import { Guarding } from "./Guarding.ts"
 import { rounded } from "./Instant.ts"
-import type { Recorder } from "./Recorder.ts"
+import type { Counted, Recorder } from "./Recorder.ts"
 
 /** What there is to say of few sources: kept apart, since it would be half of what a source in flight takes. */
 class Particulars {
@@ -44,6 +44,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** Cleanups of it that run. */
   private cleaning = 0
   private more: Particulars | undefined = undefined
+  private counted: Counted | undefined = undefined
 
   constructor(
     readonly name: string,
@@ -54,7 +55,7 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   begin(): void {
     this.start = this.recorder.now()
     this.recorder.holding.began()
-    this.recorder.counting?.began(this)
+    this.counted = this.recorder.counting?.began(this)
   }
 
   ended(exit: Exit.Exit<A, E>): void {
@@ -96,7 +97,14 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   private left(): void {
     if (this.start !== null) this.recorder.holding.ended(this)
-    this.recorder.counting?.left(this)
+    this.counted?.left()
+  }
+
+  /** It runs, but is not asked yet: nobody waits for it, and stopped now, it was never started. */
+  stepBack(): void {
+    this.left()
+    this.start = null
+    this.counted = undefined
   }
 
   cleaned(): void {

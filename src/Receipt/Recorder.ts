@@ -36,9 +36,18 @@ export interface Listener {
  * @category models
  */
 export interface Counting {
-  began(entry: Entry<unknown, unknown>): void
-  /** One that was asked has ended or was told to stop. */
-  left(entry: Entry<unknown, unknown>): void
+  /** It is being asked. Gives what is called when it has ended or was told to stop. */
+  began(entry: Entry<unknown, unknown>): Counted
+}
+
+/**
+ * What counts one source.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counted {
+  left(): void
 }
 
 /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, PubSub, type Scope, Stream } from "effect"
+import { isPerItem } from "../Aggregator/Report.ts"
 import { Aggregator } from "../Aggregator.ts"
 import type { Receipt } from "../Receipt.ts"
 
@@ -60,7 +61,7 @@ export const make = (isRead: boolean): Effect.Effect<Recent, never, Aggregator |
     let sources = 0
 
     const keep = (receipt: Receipt) => {
-      if (!receipt.policy.endsWith("Each")) note(receipt, health)
+      if (!isPerItem(receipt.policy)) note(receipt, health)
       if (!isRead) return
       all.push(receipt)
       sources += receipt.sources.length

@@ -158,8 +158,10 @@ describe("Entry: a source", () => {
     const { begun, entry, recorder } = recording()
     const seen: Array<string> = []
     recorder.counting = {
-      began: ({ name }) => void seen.push(`+${name}`),
-      left: ({ name }) => void seen.push(`-${name}`)
+      began: ({ name }) => {
+        seen.push(`+${name}`)
+        return { left: () => void seen.push(`-${name}`) }
+      }
     }
     begun("a").ended(Exit.succeed(1))
     const b = begun("b")
