@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
+import { Cause, Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
 import { environment } from "./Aggregator/Environment.ts"
 import { labelOf } from "./Aggregator/Report.ts"
 import * as Service from "./Aggregator/Service.ts"
@@ -110,15 +110,16 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     sources: S,
     options?: Gather.Options
   ): Effect.Effect<Answers<S>, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>> {
-    return observe(name, "failFast", options, (context) => {
+    const body = (context: Policies.Context) => {
       const tasks = members<Source.AnySource, Task<unknown, unknown, unknown>>(sources, presented)
-      return Effect.map(
-        attributed<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
-          Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>)
-        ),
-        (values) => like(sources, values) as Answers<S>
+      return Calling.mapExit(
+        Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>),
+        answering<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
+          (values: ReadonlyArray<unknown>) => like(sources, values) as Answers<S>
+        )
       )
-    })
+    }
+    return observe(name, "failFast", options, body, areCalls(sources))
   }
 
   /** An `Outcome` for each source, in the shape of the sources; never fails. Outcome policies make no difference here. */
@@ -127,12 +128,12 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     sources: S,
     options?: Gather.Options
   ): Effect.Effect<Outcomes<Effects<S>>, never, Aggregator | Needs<S>> {
-    return observe(name, "collect", options, (context) =>
-      Effect.map(
+    const body = (context: Policies.Context) =>
+      Calling.mapExit(
         Policies.collect(context, bare(sources)),
-        (outcomes) => like(sources, outcomes) as Outcomes<Effects<S>>
+        Exit.map((outcomes) => like(sources, outcomes) as Outcomes<Effects<S>>)
       )
-    )
+    return observe(name, "collect", options, body, areCalls(sources))
   }
 
   /** The first `k` successes by name. Outcome policies make no difference here. */
@@ -166,11 +167,9 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.ItemOptions<I>
   ): Effect.Effect<Array<B>, Failed<E> | E2 | DeadlineExceeded, Aggregator | R | R2> {
     return observe(name, "forEach", options, (context) =>
-      Effect.map(
-        attributed<E, E2 | DeadlineExceeded>(context)(
-          Items.failFast(context, items, spanned(context, items, f), options)
-        ),
-        (values) => Array.from(values)
+      Calling.mapExit(
+        Items.failFast(context, items, spanned(context, items, f), options),
+        answering<E, E2 | DeadlineExceeded>(context)((values: Iterable<B>) => Array.from(values))
       )
     )
   }
@@ -229,9 +228,26 @@ const observe = <A, E, R>(
   name: string,
   policy: string,
   options: Gather.Options | undefined,
-  body: (context: Policies.Context) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R | Aggregator> =>
-  Effect.flatMap(Aggregator, (aggregator) => aggregator.observe(name, policy, options, body))
+  body: (context: Policies.Context) => Effect.Effect<A, E, R>,
+  isCall = false
+): Effect.Effect<A, E, R | Aggregator> => {
+  const within = (aggregator: Service.Service) => aggregator.observe(name, policy, options, body)
+  const observed = Effect.flatMap(Aggregator, within)
+  if (!isCall) return observed
+  return Calling.mark(observed, (where, done) => {
+    // The cast: whoever calls has provided what it requires.
+    const services = where.context as Context.Context<Aggregator>
+    return Calling.start<A, E, R>(within(Context.get(services, Aggregator)), where, done)
+  })
+}
+
+/** Whether each of them is asked by a call. What can be read only once is not looked into. */
+const areCalls = (sources: Sources): boolean => {
+  if (Symbol.iterator in sources && !Array.isArray(sources)) return false
+  return Object.values<Source.AnySource>(sources).every(
+    (source) => Calling.of(Source.isSource(source) ? source.effect : source) !== undefined
+  )
+}
 
 /** A source as a task whose value and fallback are what stands in the answer. */
 const presented = (name: string, source: Source.AnySource): Task<unknown, unknown, unknown> => {
@@ -281,12 +297,21 @@ const inSpan = <A, E, R>({ recorder }: Policies.Context, source: string, effect:
 /** To check a receipt of ours of 1,000 sources takes 3 ms, while the answer is waited for. */
 const unchecked = { disableValidation: true }
 
-/** Names the source that failed the answer with an `E`. What failed without a source (the deadline) stays as it is. */
-const attributed =
+/**
+ * An answer as it is presented. A failure with an `E` names the source that failed; what failed without a source (the
+ * deadline) stays as it is.
+ */
+const answering =
   <E, X>({ recorder }: Policies.Context) =>
-  <A, R>(answer: Effect.Effect<A, E | X, R>) =>
-    Effect.mapError(answer, (error) =>
+  <A, B>(present: (value: A) => B) =>
+  (exit: Exit.Exit<A, E | X>): Exit.Exit<B, Failed<E> | X> => {
+    if (exit._tag === "Success") return Exit.succeed(present(exit.value))
+    const failure = Cause.failureOrCause(exit.cause)
+    if (failure._tag === "Right") return Exit.failCause(failure.right)
+    const { left: error } = failure
+    const failed =
       recorder.ending === "failed" && recorder.decidedBy !== undefined
         ? new SourceFailed<E>({ source: recorder.decidedBy.name, error, receipt: recorder.receipt() }, unchecked)
         : error
-    ) as Effect.Effect<A, Failed<E> | X, R>
+    return Exit.fail(failed as Failed<E> | X)
+  }

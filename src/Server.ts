@@ -106,7 +106,7 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const drain = Drain.make()
     const inFlight = InFlight.make(settings.maxInFlight)
     const recent = yield* Recent.make(settings.admin !== undefined)
-    const state = { drain, inFlight, recent, clock: yield* Effect.clock, fork: yield* Forking.make }
+    const state = { drain, inFlight, recent, clock: yield* Effect.clock, ...(yield* Forking.make) }
     const spans = yield* Spans.make
     const app = Routes.make(endpoints, services, { ...settings, ...state, spans })
     const write = settings.accessLog ? yield* writing : undefined

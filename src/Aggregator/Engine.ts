@@ -6,8 +6,9 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, type Fiber, FiberRef, FiberRefs, type RuntimeFlags } from "effect"
+import { Clock, Context, Effect, type Exit, type Fiber, FiberRef, FiberRefs, Runtime, type RuntimeFlags } from "effect"
 import * as Deadline from "../Deadline.ts"
+import * as Calling from "../Gather/Calling.ts"
 import type { Asker } from "../Gather/Policies.ts"
 import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
@@ -23,9 +24,15 @@ import { Signals } from "./Engine/Signals.ts"
  */
 export const asker =
   (observed: Observed): Asker =>
-  (spec, entries, tasks, answer) => {
+  <A, E, R, B, E2>(
+    spec: Spec<A, E>,
+    entries: ReadonlyArray<Entry<A, E>>,
+    tasks: ReadonlyArray<Task<A, E, R>>,
+    answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
+  ): Effect.Effect<B, E2, R> => {
     const run = new Run(observed, spec, entries, tasks, answer)
-    return Effect.withFiberRuntime((fiber, { runtimeFlags }) => run.begin(fiber, runtimeFlags))
+    const asked = Effect.withFiberRuntime<B, E2, R>((fiber, { runtimeFlags }) => run.begin(fiber, runtimeFlags))
+    return tasks.every(isCall) ? Calling.mark(asked, (where, done) => run.call(where, done)) : asked
   }
 
 /**
@@ -67,17 +74,36 @@ class Run<A, E, R, B, E2> implements Listener {
 
   /** Asks in this fiber, and waits for the answer. */
   begin(fiber: Fiber.RuntimeFiber<unknown, unknown>, runtimeFlags: RuntimeFlags.RuntimeFlags): Effect.Effect<B, E2, R> {
-    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    const ambient = Context.get(fiber.currentContext, Deadline.Current)
-    const { concurrency, deadline, grace, left } = limits(this.spec, now, ambient)
+    const { currentContext: context } = fiber
+    const { grace, left } = this.enter(
+      { context, deadline: Context.get(context, Deadline.Current), fiber },
+      runtimeFlags
+    )
     if (left === 0) return this.answer({ decidedBy: undefined, struck: true })
-    // The cast: whoever runs this effect has provided what the tasks require.
-    const outside = fiber.currentContext as Context.Context<R>
-    this.place = new Place(this.observed, outside, deadline, fiber, clock, runtimeFlags)
-    this.most = concurrency === "unbounded" ? Infinity : concurrency
     if (grace > 0) this.wait = waitForCleanup(this.spec.recorder, grace)
     return this.waiting(left)
+  }
+
+  /** Asks by calls, and calls back with the answer. There is no grace: a call leaves nothing to clean up. */
+  call(where: Calling.Where, done: (exit: Exit.Exit<B, E2>) => void): () => void {
+    const { left } = this.enter(where, Runtime.defaultRuntimeFlags)
+    const resume = (answer: Effect.Effect<B, E2>) => void Calling.start(answer, where, done)
+    if (left === 0) resume(this.answer({ decidedBy: undefined, struck: true }))
+    else this.start(left, resume)
+    return () => void this.interrupted()
+  }
+
+  private enter(
+    { context, deadline: ambient, fiber }: Pick<Calling.Where, "context" | "deadline" | "fiber">,
+    runtimeFlags: RuntimeFlags.RuntimeFlags
+  ) {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const allowed = limits(this.spec, Number(clock.unsafeCurrentTimeNanos()) / 1e6, ambient)
+    // The cast: whoever runs this has provided what the tasks require.
+    const outside = context as Context.Context<R>
+    this.place = new Place(this.observed, outside, allowed.deadline, fiber, clock, runtimeFlags)
+    this.most = allowed.concurrency === "unbounded" ? Infinity : allowed.concurrency
+    return allowed
   }
 
   private waiting(left: number): Effect.Effect<B, E2> {
@@ -96,6 +122,7 @@ class Run<A, E, R, B, E2> implements Listener {
   }
 
   private interrupted(): Effect.Effect<void> {
+    this.resume = nobody
     this.stop()
     this.spec.recorder.finished("cancelled", null, "caller")
     return this.wait ?? Effect.void
@@ -206,6 +233,8 @@ class Run<A, E, R, B, E2> implements Listener {
     this.decidedBy = this.stopTimer = this.changed = undefined
   }
 }
+
+const isCall = ({ called }: Task<unknown, unknown, unknown>) => called !== undefined
 
 const none: ReadonlyArray<never> = []
 const nobody = () => {}

@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, type Exit, type Fiber, type Logger, Tracer } from "effect"
+import { Context, Effect, type Exit, type Logger, Tracer } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
+import type * as Calling from "../Gather/Calling.ts"
 import type * as Policies from "../Gather/Policies.ts"
 import * as Options from "../Options.ts"
 import * as Recorder from "../Receipt/Recorder.ts"
-import * as Spans from "../Receipt/Spans.ts"
+import type * as Spans from "../Receipt/Spans.ts"
 import * as Engine from "./Engine.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Report from "./Report.ts"
@@ -31,6 +32,14 @@ export interface Common {
 }
 
 /**
+ * Where an aggregation is asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Around = Pick<Calling.Where, "context" | "fiber" | "parent" | "spans">
+
+/**
  * One aggregation as it is observed. It holds all that is known of it until it has ended, and closures hold nothing else: see
  * `Engine`.
  *
@@ -42,16 +51,18 @@ export class Observation {
   private readonly span: Tracer.Span | undefined
   private counter: Metrics.Counter | undefined = undefined
   private recorder: Recorder.Recorder
+  private fiber: Calling.Where["fiber"]
 
   constructor(
     private readonly common: Common,
-    private fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    { context, fiber, parent, spans }: Around,
     private readonly name: string,
     private readonly policy: string
   ) {
-    this.spans = Spans.of(fiber)
-    this.span = this.spans?.start(`${name} ${policy}`)
-    this.recorder = Recorder.within(fiber, name, policy)
+    this.fiber = fiber
+    this.spans = spans
+    this.span = spans?.start(`${name} ${policy}`, { parent })
+    this.recorder = Recorder.within(fiber, name, policy, context)
     this.recorder.traceId = this.span?.traceId ?? null
   }
 

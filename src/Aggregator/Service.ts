@@ -3,13 +3,15 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Logger, PubSub, type Scope, Stream } from "effect"
+import { type Duration, Effect, Exit, FiberId, type Logger, PubSub, type Scope, Stream } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import type * as Gather from "../Gather.ts"
+import * as Calling from "../Gather/Calling.ts"
 import type * as Policies from "../Gather/Policies.ts"
 import * as Options from "../Options.ts"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
+import * as Spans from "../Receipt/Spans.ts"
 import { Observation } from "./Observation.ts"
 
 /**
@@ -82,19 +84,39 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
     const publish = (recorder: Recorder) => {
       if (readers === 0 && listeners.size === 0) return
       const receipt = recorder.receipt()
-      published.unsafeOffer(receipt)
+      if (readers > 0) published.unsafeOffer(receipt)
       for (const listener of listeners) listener(receipt)
     }
 
     const common = { ...defaults, deadline, owner, logger: options.logger, publish }
-    const observe: Service["observe"] = (name, policy, own, body) =>
-      Effect.withFiberRuntime((fiber) => {
-        const observation = new Observation(common, fiber, name, policy)
+    const observe = <A, E, R>(
+      name: string,
+      policy: string,
+      own: Gather.Options | undefined,
+      body: (context: Policies.Context) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E, R> => {
+      const observed = Effect.withFiberRuntime<A, E, R>((fiber) => {
+        const around = { context: fiber.currentContext, fiber, parent: undefined, spans: Spans.of(fiber) }
+        const observation = new Observation(common, around, name, policy)
         return Effect.onExit(
           Effect.suspend(() => body(observation.begin(own))),
           (exit) => Effect.sync(() => observation.end(exit))
         )
       })
+      return Calling.mark(observed, (where, done) => {
+        const observation = new Observation(common, where, name, policy)
+        const ended = (exit: Exit.Exit<A, E>) => {
+          observation.end(exit)
+          done(exit)
+        }
+        const asked = Calling.attempt(() => body(observation.begin(own)))
+        const cancel = Calling.start<A, E, R>(asked, where, ended)
+        return () => {
+          cancel()
+          observation.end(Exit.interrupt(FiberId.none))
+        }
+      })
+    }
 
     const subscribe = Effect.gen(function* () {
       const queue = yield* PubSub.subscribe(published)

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { DeadlineExceeded } from "../Deadline.ts"
 import type * as Outcome from "../Outcome.ts"
 import { failWith } from "../Receipt/Failure.ts"
@@ -159,10 +159,11 @@ export const late = (
   recorder: Recorder,
   pending: ReadonlyArray<Entry<unknown, unknown>>,
   others: ReadonlyArray<string> = []
-): Effect.Effect<never, DeadlineExceeded> => {
+): Exit.Exit<never, DeadlineExceeded> => {
   recorder.finished("timed-out", pending[0] ?? null, "deadline")
   const names = [...pending.map((entry) => entry.name), ...others]
-  return new DeadlineExceeded({ deadline: recorder.deadline, pending: names, receipt: recorder.receipt() }, unchecked)
+  const receipt = recorder.receipt()
+  return Exit.fail(new DeadlineExceeded({ deadline: recorder.deadline, pending: names, receipt }, unchecked))
 }
 
 /**

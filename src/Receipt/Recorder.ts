@@ -252,15 +252,20 @@ export const make = (aggregation: string, policy: string): Effect.Effect<Recorde
   Effect.withFiberRuntime((fiber) => Effect.succeed(within(fiber, aggregation, policy)))
 
 /**
- * {@link make} without an effect, for who has the fiber.
+ * {@link make} without an effect, for who has the fiber, and maybe other services than it has.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const within = (fiber: Fiber.RuntimeFiber<unknown, unknown>, aggregation: string, policy: string): Recorder => {
+export const within = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  aggregation: string,
+  policy: string,
+  context: Context.Context<never> = fiber.currentContext
+): Recorder => {
   const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
   const now = stopwatch(clock)
   const recorder = new Recorder(aggregation, policy, now, clock.unsafeCurrentTimeMillis())
-  Context.get(fiber.currentContext, Started)(recorder)
+  Context.get(context, Started)(recorder)
   return recorder
 }

@@ -56,6 +56,8 @@ class Visit implements Tracked {
   private readonly sending: Sending
   /** What is being done for it. */
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  /** Cancels what is being done for it without a fiber. */
+  private cancel: (() => void) | undefined = undefined
   private isOver = false
 
   constructor(
@@ -72,6 +74,7 @@ class Visit implements Tracked {
     const { drain } = this.options
     if (drain.phase() !== "open" && !this.probe) return this.send(draining)
     const answer = this.ask(app)
+    if (typeof answer === "function") return this.await(answer)
     if ("body" in answer) return this.answered(Exit.succeed(answer))
     this.fiber = answer
     const ended = (exit: Exit.Exit<Reply>) => {
@@ -81,6 +84,16 @@ class Visit implements Tracked {
       this.answered(exit)
     }
     answer.addObserver(ended)
+  }
+
+  private await(begin: (done: (exit: Exit.Exit<Reply>) => void) => () => void): void {
+    let isAnswered = false
+    const cancel = begin((exit) => {
+      isAnswered = true
+      this.cancel = undefined
+      this.answered(exit)
+    })
+    if (!isAnswered) this.cancel = cancel
   }
 
   stop(): void {
@@ -131,6 +144,11 @@ class Visit implements Tracked {
 
   private interrupt(): void {
     this.fiber?.unsafeInterruptAsFork(FiberId.none)
+    const { cancel } = this
+    if (cancel === undefined) return
+    this.cancel = undefined
+    cancel()
+    this.answered(Exit.interrupt(FiberId.none))
   }
 
   /** All of the answer has left, or there is nobody to read it: then whatever is being done for it comes to its end first. */
@@ -138,7 +156,7 @@ class Visit implements Tracked {
     // It also finishes when it is closed in the middle.
     if (this.isOver) return
     this.isOver = true
-    if (this.fiber === undefined) this.end()
+    if (this.fiber === undefined && this.cancel === undefined) this.end()
     else this.interrupt()
   }
 

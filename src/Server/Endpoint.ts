@@ -8,6 +8,7 @@ import type { Aggregation, InputRejected } from "../Aggregation.ts"
 import { Aggregator, type SourceFailed } from "../Aggregator.ts"
 import type { Needs, Sources } from "../Aggregator/Shape.ts"
 import type { DeadlineExceeded } from "../Deadline.ts"
+import * as Calling from "../Gather/Calling.ts"
 import { like, members } from "../Gather/Shape.ts"
 import * as Options from "../Options.ts"
 import * as Source from "../Source.ts"
@@ -221,14 +222,15 @@ const question = <I, A, S extends Sources, IEncoded, AEncoded>(
     listen === undefined ? sources(input) : heard(sources(input), listen)
   return {
     strict: (listen) =>
-      Aggregator.gather(name, shape(listen), options).pipe(
-        Effect.flatMap((answers) => encode(merge(answers, input)))
+      Calling.flatMap(
+        Aggregator.gather(name, shape(listen), options),
+        (answers) => encode(merge(answers, input))
         // What the conditional types of the plan say of its errors is no more than this.
       ) as ReturnType<Question<Needs<S>>["strict"]>,
     lenient:
       partial &&
       ((listen) =>
-        Effect.flatMap(Aggregator.collect(name, shape(listen), options), (outcomes) =>
+        Calling.flatMap(Aggregator.collect(name, shape(listen), options), (outcomes) =>
           encode(partial(outcomes, input))
         ))
   }

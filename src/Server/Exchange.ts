@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
-import { type Cause, type Clock, Effect, type Exit, type Fiber } from "effect"
+import { type Cause, type Clock, Effect, type Exit } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
+import type { Begun } from "./Forking.ts"
 import { isStreamed, type Reply } from "./Reply.ts"
 
 /**
@@ -94,12 +95,12 @@ export class Exchange {
 }
 
 /**
- * A reply that is there, or a fiber that will have one.
+ * A reply that is there, or what will have one.
  *
  * @since 0.1.0
  * @category models
  */
-export type Answer = Reply | Fiber.RuntimeFiber<Reply, never>
+export type Answer = Reply | Begun<Reply, never>
 
 /**
  * An answer to whatever is asked.

@@ -3,15 +3,16 @@
  *
  * @since 0.1.0
  */
-import { type Clock, Context, Duration, Effect, Either, Tracer } from "effect"
+import { Cause, type Clock, Context, Duration, Effect, Either, Exit, Tracer } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
 import * as Deadline from "../Deadline.ts"
+import * as Calling from "../Gather/Calling.ts"
 import type { Receipt } from "../Receipt.ts"
 import { type Recorder, Started } from "../Receipt/Recorder.ts"
 import * as Answer from "./Answer.ts"
 import { type Endpoint, isKnown, type Question } from "./Endpoint.ts"
 import type { Answer as Answered, Exchange } from "./Exchange.ts"
-import type { Fork } from "./Forking.ts"
+import type { Forking } from "./Forking.ts"
 import { Inbound, type InboundRequest } from "./Inbound.ts"
 import * as Input from "./Input.ts"
 import * as Problem from "./Problem.ts"
@@ -27,9 +28,8 @@ import * as Wishes from "./Wishes.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Settings {
+export interface Settings extends Forking {
   readonly clock: Clock.Clock
-  readonly fork: Fork
   readonly spans: Spans
   /** The deadline of an endpoint that has none, in milliseconds. */
   readonly deadline: number
@@ -46,7 +46,7 @@ export interface Settings {
 export const make = <R>(
   endpoint: Endpoint<R>,
   services: Context.Context<Aggregator | R>,
-  { clock, deadline, fork, heartbeat, spans }: Settings
+  { begin, clock, deadline, fork, heartbeat, spans }: Settings
 ): ((exchange: Exchange, params: Params) => Answered) => {
   const fields = Input.fieldsOf(endpoint.input)
   const wishesOf = Wishes.reader(endpoint, fields)
@@ -70,7 +70,7 @@ export const make = <R>(
     const question = questionOf(endpoint, Input.read(exchange, endpoint, fields, params, wished.reserved))
     if (!Either.isEither(question)) return fork(waiting(question, asked), context)
     if (Either.isLeft(question)) return Problem.respond(question.left)
-    return plain ? fork(asked(question.right), context) : streamed(question.right)
+    return plain ? begin(asked(question.right), context) : streamed(question.right)
   }
 
   return (exchange, params) => {
@@ -151,19 +151,15 @@ const inJson = <R>(
     ...wished.headers,
     ...(receipt === undefined ? {} : Answer.headersOf(receipt))
   })
-  return Effect.match(asked, {
-    onSuccess: (answer) => {
-      const { receipt } = exchange
-      return Answer.respond(answer, wished.receipt ? receipt : undefined, headersOf(receipt))
-    },
-    onFailure: (error) => {
-      const { receipt } = exchange
-      const problem = Problem.unanswered(error, endpoint.receipts)
-      return Problem.respond({
-        ...problem,
-        more: { ...problem.more, ...(wished.receipt ? { receipt } : {}) },
-        headers: { ...headersOf(receipt), ...problem.headers }
-      })
-    }
+  return Calling.mapExit(asked, (exit): Exit.Exit<Reply.Reply> => {
+    const { receipt } = exchange
+    const headers = headersOf(receipt)
+    if (exit._tag === "Success")
+      return Exit.succeed(Answer.respond(exit.value, wished.receipt ? receipt : undefined, headers))
+    const failure = Cause.failureOrCause(exit.cause)
+    if (failure._tag === "Right") return Exit.failCause(failure.right)
+    const problem = Problem.unanswered(failure.left, endpoint.receipts)
+    const more = { ...problem.more, ...(wished.receipt ? { receipt } : {}) }
+    return Exit.succeed(Problem.respond({ ...problem, more, headers: { ...headers, ...problem.headers } }))
   })
 }

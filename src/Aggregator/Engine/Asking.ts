@@ -48,13 +48,13 @@ export const askFiber = <A, E, R>(
  * @category running
  */
 export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Call<A, E>): void => {
-  const { deadline, fiber, observed } = place
+  const { deadline, fiber, observed, outside: context } = place
   const { spans } = observed
   const span = keptSpan(observed, entry)
   const done = (exit: Exit.Exit<A, E>) => ended(entry, exit, spans, span)
   entry.begin()
   try {
-    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, fiber }, done)
+    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, context, fiber }, done)
     // Not assigned as it stands: see `Engine`.
     const stop = () => {
       cancel()

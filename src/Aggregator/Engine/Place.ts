@@ -33,15 +33,15 @@ export class Place<R> {
 
   constructor(
     readonly observed: Observed,
-    private readonly outside: Context.Context<R>,
+    readonly outside: Context.Context<R>,
     readonly deadline: number,
-    /** The one that waits for the answer. */
+    /** The one that waits for the answer; if none does, the one whose refs the sources have. */
     readonly fiber: Fiber.RuntimeFiber<unknown, unknown>,
     readonly clock: Clock.Clock,
     private readonly runtimeFlags: RuntimeFlags.RuntimeFlags
   ) {}
 
-  /** The fiber refs of the one that waits. */
+  /** Those of {@link fiber}. */
   get fiberRefs(): FiberRefs.FiberRefs {
     return (this.refs ??= this.fiber.getFiberRefs())
   }
