@@ -3,7 +3,19 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Context, type Fiber, type FiberId, FiberRef, HashMap, List, Logger, LogLevel } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  type Fiber,
+  type FiberId,
+  FiberRef,
+  HashMap,
+  type HashSet,
+  List,
+  Logger,
+  LogLevel
+} from "effect"
 import { isKept } from "./Spans.ts"
 
 /**
@@ -97,11 +109,20 @@ export const of = (
 
 type Writer = Logger.Logger<unknown, unknown> & { readonly [key]?: (line: Line) => void }
 
-/** Without the one that writes lines into spans where nobody can see them afterwards. */
 const loggersOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): ReadonlyArray<Writer> => {
-  const loggers = Array.from(fiber.getFiberRef(FiberRef.currentLoggers))
-  return isKept(fiber) ? loggers : loggers.filter((logger) => logger !== Logger.tracerLogger)
+  const [known, left] = isKept(fiber) ? [whereKept, undefined] : [whereNotKept, Logger.tracerLogger]
+  const set = fiber.getFiberRef(FiberRef.currentLoggers)
+  let loggers = known.get(set)
+  if (loggers === undefined) known.set(set, (loggers = Array.from(set).filter((logger) => logger !== left)))
+  return loggers
 }
+
+type Known = WeakMap<HashSet.HashSet<Writer>, ReadonlyArray<Writer>>
+
+const whereKept: Known = new WeakMap()
+
+/** Without the one that writes lines into spans where nobody can see them afterwards. */
+const whereNotKept: Known = new WeakMap()
 
 /** As loggers get it from Effect. */
 const whole = (

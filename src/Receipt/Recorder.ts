@@ -198,6 +198,7 @@ export class Recorder {
 
   /** The receipt without what it says of each source. */
   summary(): Summary {
+    if (this.final !== undefined) return this.final
     const { cause, elapsed, ending } = this.finish ?? {
       ending: "cancelled",
       elapsed: this.now(),

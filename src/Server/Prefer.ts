@@ -30,8 +30,9 @@ const parameter = `(${token})(?:\\s*=\\s*(${word}))?`
  * @category parsing
  */
 export const parse = (header: string | undefined): Preferences => {
+  if (header === undefined) return none
   const preferences = new Map<string, { value: string; parameters: ReadonlyArray<string> }>()
-  for (const text of split(header ?? "", ",")) {
+  for (const text of split(header, ",")) {
     const [first = "", ...rest] = split(text, ";")
     const [name, value] = read(first)
     const parameters = rest.map((text) => read(text)[0])
@@ -46,6 +47,8 @@ export const parse = (header: string | undefined): Preferences => {
     receipt: wanted?.value === "representation" && wanted.parameters.includes("muster-receipt")
   }
 }
+
+const none: Preferences = { handling: undefined, wait: undefined, receipt: false }
 
 /** Up to a quote that is never closed. */
 const closed = /^(?:"(?:[^"\\]|\\.)*"|[^"])*/

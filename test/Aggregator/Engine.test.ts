@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, FiberRef, Option, Runtime, Stream } from "effect"
+import { Effect, Exit, Fiber, FiberRef, Option, Runtime, Stream, TestClock } from "effect"
 import * as fc from "fast-check"
 import { Aggregator, SourceFailed } from "../../src/Aggregator.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
 import * as Engine from "../../src/Aggregator/Engine.ts"
 import { DeadlineExceeded } from "../../src/Deadline.ts"
+import * as Calling from "../../src/Gather/Calling.ts"
 import * as Policies from "../../src/Gather/Policies.ts"
 import * as Promising from "../../src/Gather/Promising.ts"
 import * as Outcome from "../../src/Outcome.ts"
@@ -344,6 +345,32 @@ describe("the engine", () => {
         assert.strictEqual(receipt.outcome, "cancelled")
       }).pipe(Effect.scoped, Effect.provide(layer))
     )
+
+  it.effect("asked as a call and cancelled, cancels what it asks and calls nobody back", () =>
+    Effect.gen(function* () {
+      const ask = Engine.asker({ owner: yield* Cleanup.Owner, span: undefined, spans: undefined })
+      const cancelled: Array<string> = []
+      const hangs = Calling.make<number, string>(() => () => void cancelled.push("hangs"))
+      const fails = Calling.make<number, string>((_, done) => {
+        done(Exit.fail("no"))
+        return () => {}
+      })
+      for (const sources of [{ hangs }, { hangs, fails }]) {
+        const recorder = yield* Recorder.make("page", "failFast")
+        const tasks = Object.entries(sources).map(([name, effect]) => ({ name, effect, called: Calling.of(effect) }))
+        const asking = Policies.failFast({ where: "page", recorder, options: undefined, ask }, tasks)
+        const ends: Array<unknown> = []
+        yield* Effect.withFiberRuntime<void>((fiber) => {
+          Calling.start(asking, Calling.here(fiber), (end) => ends.push(end))()
+          return Effect.void
+        })
+        yield* TestClock.adjust(1)
+
+        assert.deepStrictEqual([recorder.ending, ends], ["cancelled", []])
+      }
+      assert.deepStrictEqual(cancelled, ["hangs", "hangs"])
+    })
+  )
 
   it.effect("asks twenty thousand sources that end at once, one at a time, without a stack overflow", () =>
     Effect.gen(function* () {

@@ -1,14 +1,23 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Exit, Redacted, Schema, Scope, Tracer } from "effect"
+import * as Aggregation from "../../src/Aggregation.ts"
 import * as Deadline from "../../src/Deadline.ts"
+import * as Calling from "../../src/Gather/Calling.ts"
 import * as Endpoint from "../../src/Server/Endpoint.ts"
 import { Inbound } from "../../src/Server/Inbound.ts"
 import * as Http from "../../src/Source/Http.ts"
+import { keeping } from "../Tracing.ts"
 import { ask, dashboard, get, named, post, serve, silent, until, upstream, wire } from "./Stage.ts"
 
 const json = (url: string, headers: Readonly<Record<string, string>> = {}) =>
   Http.json(HttpClientRequest.get(url, { headers }), { schema: Schema.Number })
+
+/** The same without a fiber. */
+const called = (url: string) =>
+  Effect.map(Http.service({ url: Redacted.make(url) }), (ask) =>
+    Calling.mapExit(ask({ method: "GET", path: "/", headers: {}, body: undefined }), Exit.map(Number))
+  )
 
 describe("a request's deadline", () => {
   const live = it.scopedLive
@@ -84,12 +93,18 @@ describe("a request's deadline", () => {
 describe("a client that goes away", () => {
   const live = it.scopedLive
 
-  for (const accept of ["application/json", "text/event-stream"]) {
-    live(`cancels every source within 50 ms, while it waits for ${accept}`, () =>
+  for (const [accept, how] of [
+    ["application/json", "by fibers"],
+    ["application/json", "by calls"],
+    ["text/event-stream", "by fibers"]
+  ] as const) {
+    live(`cancels every source within 50 ms, while it waits for ${accept} ${how}`, () =>
       Effect.gen(function* () {
         const [one, two] = [yield* silent, yield* silent]
-        const endpoint = dashboard(() => Effect.as(json(one.url), ""), json(two.url))
-        const { log, url } = yield* serve([endpoint])
+        const [profile, orders] =
+          how === "by fibers" ? [json(one.url), json(two.url)] : [yield* called(one.url), yield* called(two.url)]
+        const named = Calling.mapExit(profile, Exit.map(String))
+        const { admin, log, url } = yield* serve([dashboard(() => named, orders)])
         const delays: Array<number> = []
         for (let round = 0; round < 5; round++) {
           const { socket } = yield* wire(url, get("/dashboard?id=1", `accept: ${accept}`))
@@ -104,9 +119,102 @@ describe("a client that goes away", () => {
         assert(Math.min(...delays.slice(1)) <= 50 && Math.max(...delays) < 1_000, `${delays}`)
         yield* until("all is logged", () => log.length === 5)
         assert.deepStrictEqual(new Set(log.map(({ annotations }) => annotations["status"])), new Set([499]))
+        assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
       })
     )
   }
+})
+
+describe("a request that asks by calls alone", () => {
+  const live = it.scopedLive
+
+  live("is answered at the end of a drain, and what it asks is cancelled", () =>
+    Effect.gen(function* () {
+      const [one, two] = [yield* silent, yield* silent]
+      const [profile, orders] = [yield* called(one.url), yield* called(two.url)]
+      const scope = yield* Scope.make()
+      const { log, url } = yield* Scope.extend(
+        serve([dashboard(() => Calling.mapExit(profile, Exit.map(String)), orders)]),
+        scope
+      )
+      const asking = yield* Effect.fork(ask(`${url}/dashboard?id=1`))
+      yield* until("both are asked", () => one.requests.length + two.requests.length === 2)
+      yield* Scope.close(scope, Exit.void)
+      const reply = yield* asking
+
+      assert.deepStrictEqual([reply.status, reply.json()["type"]], [503, "/docs#draining"])
+      yield* until("both are closed", () => one.closes.length + two.closes.length === 2)
+      const [line] = log.filter(({ message }) => message.startsWith("GET /dashboard"))
+      assert.deepStrictEqual([line?.annotations["status"], line?.annotations["complete"]], [503, false])
+    })
+  )
+
+  live("is answered once, also when all that it asks answers at once", () =>
+    Effect.gen(function* () {
+      const ends: Array<unknown> = []
+      const tracer = Tracer.make({
+        span: (name, ...rest) => {
+          const span = keeping.span(name, ...rest)
+          const end = span.end.bind(span)
+          span.end = (time, exit) => {
+            ends.push([name, exit._tag])
+            end(time, exit)
+          }
+          return span
+        },
+        context: (run) => run()
+      })
+      const atOnce = <A>(value: A) =>
+        Calling.make<A, never>((_, done) => {
+          done(Exit.succeed(value))
+          return () => {}
+        })
+      const endpoint = dashboard(() => atOnce("Alice"), atOnce(5))
+      const { log, url } = yield* Effect.withTracer(serve([endpoint]), tracer)
+      const reply = yield* ask(`${url}/dashboard?id=1`)
+      yield* until("it is logged", () => log.length > 0)
+
+      assert.deepStrictEqual([reply.status, reply.json()], [200, { name: "Alice", orders: 5 }])
+      assert.deepStrictEqual(
+        log.map(({ annotations }) => [annotations["status"], annotations["complete"]]),
+        [[200, true]]
+      )
+      assert.deepStrictEqual(ends, [
+        ["source profile", "Success"],
+        ["source orders", "Success"],
+        ["dashboard failFast", "Success"],
+        ["GET /dashboard", "Success"]
+      ])
+    })
+  )
+
+  live("dies of a bug in the plan, which is logged", () =>
+    Effect.gen(function* () {
+      const source = yield* upstream((_, response) => void response.end("5"))
+      const orders = yield* called(source.url)
+      const broken = Aggregation.make("broken", {
+        input: Schema.Struct({}),
+        output: Schema.Number,
+        sources: () => ({ orders }),
+        merge: () => {
+          throw new Error("a bug in merge")
+        }
+      })
+      const misfit = Aggregation.make("misfit", {
+        input: Schema.Struct({}),
+        output: Schema.Int,
+        sources: () => ({ orders }),
+        merge: ({ orders }) => orders / 2
+      })
+      const { log, url } = yield* serve([broken, misfit])
+
+      for (const path of ["/broken", "/misfit"]) {
+        const reply = yield* ask(`${url}${path}`)
+        assert.deepStrictEqual([reply.status, source.requests.length], [500, path === "/broken" ? 1 : 2])
+        assert.isTrue(log.some(({ level, message }) => level === "ERROR" && message === `GET ${path} died`))
+      }
+    })
+  )
 })
 
 describe("requests that wait for each other on one connection", () => {

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Gather from "../../src/Gather.ts"
+import * as Calling from "../../src/Gather/Calling.ts"
 import * as Group from "../../src/Group.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
@@ -19,8 +20,16 @@ const behaviours = (name: string) => ({
   cleanup: [0, 15],
   uninterruptible: [false, true]
 })
-const sources = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
-type Three = Schedule.Sources<typeof sources>
+const lasting = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
+type Three = Schedule.Sources<typeof lasting>
+
+/** A call leaves nothing to clean up. */
+const brief = (name: string) => ({ ...behaviours(name), cleanup: [0], uninterruptible: [false] })
+const calls: typeof lasting = { a: brief("a"), b: brief("b"), c: brief("c") }
+
+/** Asked by a call, and asking by it. */
+const called = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Calling.make((where, done) => Calling.start(effect, where, done))
 
 /** How each policy is called, for the same three sources. */
 const programs = {
@@ -57,7 +66,11 @@ const programs = {
     ),
   "Aggregator.gather": (three: Three, options: Gather.Options) =>
     Aggregator.gather("explored", { a: three.a, b: Source.optional(three.b), c: three.c }, options),
+  "Aggregator.gather, by calls": ({ a, b, c }: Three, options: Gather.Options) =>
+    called(Aggregator.gather("explored", { a: called(a), b: Source.optional(called(b)), c: called(c) }, options)),
   "Aggregator.collect": (three: Three, options: Gather.Options) => Aggregator.collect("explored", three, options),
+  "Aggregator.collect, by calls": ({ a, b, c }: Three, options: Gather.Options) =>
+    called(Aggregator.collect("explored", { a: called(a), b: called(b), c: called(c) }, options)),
   "Aggregator.quorum": (three: Three, options: Gather.Options) => Aggregator.quorum("explored", three, 2, options)
 }
 
@@ -66,9 +79,11 @@ const policyOf = {
   forEach: "failFast",
   "forEach over a stream": "failFast",
   "Aggregator.gather": "failFast",
+  "Aggregator.gather, by calls": "failFast",
   collect: "collect",
   collectEach: "collect",
   "Aggregator.collect": "collect",
+  "Aggregator.collect, by calls": "collect",
   quorum: "quorum",
   "Aggregator.quorum": "quorum",
   first: "first",
@@ -80,6 +95,7 @@ interface Explored {
   readonly name: string
   readonly program: (three: Three) => Effect.Effect<unknown, unknown, Aggregator>
   readonly rules: Testkit.Rules
+  readonly sources: typeof lasting
 }
 
 const all: ReadonlyArray<Explored> = Object.entries(programs).flatMap(([name, program]) =>
@@ -90,10 +106,11 @@ const all: ReadonlyArray<Explored> = Object.entries(programs).flatMap(([name, pr
     rules: {
       policy: policyOf[name as keyof typeof programs],
       k: 2,
-      optional: name === "Aggregator.gather" ? ["b"] : [],
+      optional: name.startsWith("Aggregator.gather") ? ["b"] : [],
       pulled: name === "group" || name === "forEach over a stream",
       ...options
-    }
+    },
+    sources: name.endsWith("by calls") ? calls : lasting
   }))
 )
 
@@ -105,7 +122,7 @@ const breath = () => new Promise((resolve) => setImmediate(resolve))
 /** Each policy over this many schedules, on the machine of the explorer. */
 export const onTheMachine = (schedules: number) =>
   describe(`over ${schedules} schedules each`, () => {
-    for (const { name, program, rules } of all) {
+    for (const { name, program, rules, sources } of all) {
       const most = Math.ceil(schedules / 3)
       it.effect(
         `${name} answers as the model says, and leaves nothing behind`,
@@ -122,9 +139,9 @@ export const onTheMachine = (schedules: number) =>
 /** Each policy over a sample of those schedules, on Effect's own test clock and scheduler. */
 export const underTestClock = (schedules: number) =>
   describe(`under TestClock, over ${schedules} schedules each`, () => {
-    const space = Schedule.space(sources)
-    const points = Array.from(space.points(schedules, 7))
-    for (const { name, program, rules } of all) {
+    for (const { name, program, rules, sources } of all) {
+      const space = Schedule.space(sources)
+      const points = Array.from(space.points(schedules, 7))
       it.effect(
         `${name} answers as the model says`,
         () =>
@@ -139,7 +156,7 @@ const checkedUnderTestClock = (program: Explored["program"], rules: Testkit.Rule
     const model = Model.answers(rules, schedule)
     if (model.some(({ told }) => told.tag === "never")) return
     const [elapsed, exit] = yield* Testkit.timed(program(Schedule.sourcesOf(schedule) as Three))
-    const answer = { at: elapsed, told: told(rules.policy, Object.keys(sources))(exit) }
+    const answer = { at: elapsed, told: told(rules.policy, Object.keys(lasting))(exit) }
     // Closing the aggregator would wait for it, while nobody moves the clock.
     yield* Testkit.timed(Aggregator.settled)
 
@@ -151,7 +168,7 @@ const shown = (answer: Model.Answer) => JSON.stringify(answer)
 /** Milliseconds that a schedule takes on the machine of the explorer, and under TestClock, which waits for real timers. */
 export const timeOfSchedules = (schedules: number) =>
   Effect.gen(function* () {
-    const space = Schedule.space(sources)
+    const space = Schedule.space(lasting)
     const points = Array.from(space.points(schedules, 1))
     const program = (point: Schedule.Point) =>
       Gather.failFast(Schedule.sourcesOf(space.at(point)) as Three, { deadline: 20 })
