@@ -84,7 +84,7 @@ class Run<A, E, R, B, E2> implements Listener {
     return this.waiting(left)
   }
 
-  /** Asks by calls, and calls back with the answer. There is no grace: a call leaves nothing to clean up. */
+  /** Asks by calls, and calls back with the answer. Nobody waits for it, and so there is no grace. */
   call(where: Calling.Where, done: (exit: Exit.Exit<B, E2>) => void): () => void {
     const { left } = this.enter(where, Runtime.defaultRuntimeFlags)
     const resume = (answer: Effect.Effect<B, E2>) => void Calling.start(answer, where, done)

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Either, Exit, type Fiber, FiberId, Option, Runtime, Tracer } from "effect"
+import { Context, Effect, Either, Exit, type Fiber, Option, Runtime, Tracer } from "effect"
+import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import { Asking, type Asked } from "../Receipt/Asking.ts"
 import * as Spans from "../Receipt/Spans.ts"
@@ -21,7 +22,9 @@ export interface Where {
   readonly parent: Tracer.AnySpan | undefined
   /** `undefined` where tracing is off. */
   readonly spans: Spans.Spans | undefined
-  /** The services. Deadline and span of this place are those above. */
+  /** Has what is cleaning up. */
+  readonly owner: Cleanup.Registry
+  /** The services. Deadline, span and owner of this place are those above. */
   readonly context: Context.Context<never>
   /** Has the clock, the loggers and all else that is no service: the one that waits for it, if there is one. */
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
@@ -29,7 +32,7 @@ export interface Where {
 
 /**
  * An exchange that begins at once and calls back once when it has ended; it gives the way to cancel it, after which nothing is
- * called back and nothing is left to clean up.
+ * called back. What is left to clean up then is watched by `asking.inner`, and its owner has it.
  *
  * @since 0.1.0
  * @category models
@@ -88,6 +91,7 @@ export const here = (
   deadline: Context.get(context, Deadline.Current),
   parent: Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan)),
   spans: Spans.of(fiber),
+  owner: Context.get(context, Cleanup.Owner),
   context,
   fiber
 })
@@ -140,11 +144,11 @@ const known = <A, E, R>(effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> | undef
 
 const forked = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  { asking, context, deadline, fiber, parent }: Where,
+  { asking, context, deadline, fiber, owner, parent }: Where,
   done: (exit: Exit.Exit<A, E>) => void
 ) => {
   const services = new Map(context.unsafeMap)
-  services.set(Asking.key, asking).set(Deadline.Current.key, deadline)
+  services.set(Asking.key, asking).set(Deadline.Current.key, deadline).set(Cleanup.Owner.key, owner)
   if (parent !== undefined) services.set(Tracer.ParentSpan.key, parent)
   const runtime = Runtime.make({
     context: Context.unsafeMake<R>(services),
@@ -153,9 +157,10 @@ const forked = <A, E, R>(
   })
   const started = Runtime.runFork(runtime, effect)
   started.addObserver(done)
+  const cancel = Cleanup.watched(started, owner, asking.inner())
   return () => {
     started.removeObserver(done)
-    started.unsafeInterruptAsFork(FiberId.none)
+    cancel()
   }
 }
 

@@ -56,16 +56,15 @@ export type ClientOptions = Agent.ClientOptions
 export const json = <A, I, R>(
   request: string | URL | HttpClientRequest.HttpClientRequest,
   options: JsonOptions<A, I, R>
-): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> =>
-  Effect.withFiberRuntime((fiber) => {
+): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> => {
+  const decode = Schema.decodeUnknown(options.schema)
+  const asked = (where: Calling.Where): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> => {
     const maxBytes = Options.count("Http.json", "maxBytes", options.maxBytes ?? defaultMaxBytes)
     const sent = typeof request === "string" || request instanceof URL ? HttpClientRequest.get(request) : request
-    // The cast: whoever runs this effect has provided what it requires.
-    const context = fiber.currentContext as Context.Context<HttpClient.HttpClient>
-    const client = Context.get(context, HttpClient.HttpClient)
+    // The cast: whoever runs this has provided what it requires.
+    const client = Context.get(where.context as Context.Context<HttpClient.HttpClient>, HttpClient.HttpClient)
     const dispatcher = dispatcherOf(client)
-    const decode = Schema.decodeUnknown(options.schema)
-    const asked = new Asked(Calling.here(fiber), (json) => decode(json), maxBytes)
+    const asked = new Asked(where, (json) => decode(json), maxBytes)
     const { body, headers, method } = sent
     return dispatcher !== undefined && (body._tag === "Empty" || isBytes(body))
       ? asked.directly(dispatcher, {
@@ -75,7 +74,12 @@ export const json = <A, I, R>(
           body: body._tag === "Empty" ? undefined : body.body
         })
       : asked.through((prepare) => throughClient(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes))
-  })
+  }
+  return Calling.mark(
+    Effect.withFiberRuntime((fiber) => asked(Calling.here(fiber))),
+    (where, done) => Calling.start(asked(where), where, done)
+  )
+}
 
 const isBytes = (body: HttpBody.HttpBody): body is HttpBody.Uint8Array => body._tag === "Uint8Array"
 

@@ -1,11 +1,13 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option, Schema, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Tracer } from "effect"
 import * as NodeHttp from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import { Worker } from "node:worker_threads"
+import { Aggregator } from "../../src/Aggregator.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
+import * as Calling from "../../src/Gather/Calling.ts"
 import * as Http from "../../src/Source/Http.ts"
 import { suite } from "./contract.ts"
 import { keeping } from "../Tracing.ts"
@@ -151,6 +153,59 @@ describe("Http.json", () => {
       yield* Effect.provideServiceEffect(Http.json("/profile/1", { schema: Profile }), HttpClient.HttpClient, based)
 
       assert.strictEqual(server.requests[0]!.url, "/profile/1")
+    }).pipe(provided)
+  )
+
+  const changes = {
+    "as it is": (client: HttpClient.HttpClient) => client,
+    "that was changed": HttpClient.mapRequest(HttpClientRequest.setHeader("x-changed", "yes"))
+  }
+  for (const [how, change] of Object.entries(changes))
+    live(`is asked by calls in an aggregation, by a client ${how}, and closes its connection when cancelled`, () =>
+      Effect.gen(function* () {
+        const [fine, silent] = [yield* sends(200, `{"id":"1","name":"Alice"}`), yield* upstream(() => {})]
+        const sources = (server: Upstream) => ({ source: Http.json(server.url, { schema: Profile }) })
+        const client = change(yield* HttpClient.HttpClient)
+        const asked = <A, E>(answer: Effect.Effect<A, E, Aggregator | HttpClient.HttpClient>) =>
+          Calling.make<A, E>((where, done) => Calling.start(answer, where, done)).pipe(
+            Effect.provideService(HttpClient.HttpClient, client),
+            Effect.provide(Aggregator.layer({ logger: Logger.none }))
+          )
+        const answered = Aggregator.gather("page", sources(fine))
+        const late = Aggregator.gather("page", sources(silent), { deadline: 100 })
+
+        assert.isDefined(Calling.of(answered))
+        assert.deepStrictEqual(yield* asked(answered), { source: { id: "1", name: "Alice" } })
+        assert.strictEqual(fine.requests[0]!.headers["x-changed"], how === "as it is" ? undefined : "yes")
+        const { receipt } = yield* Effect.flip(asked(late))
+        assert.deepStrictEqual(
+          receipt?.sources.map(({ outcome }) => outcome),
+          ["timed-out"]
+        )
+        yield* until("it is closed", () => silent.closes.length === 1)
+      }).pipe(provided)
+    )
+
+  live("reads what takes its time to be decoded, and stops decoding when it is cancelled", () =>
+    Effect.gen(function* () {
+      const server = yield* sends(200, "5")
+      let stopped = 0
+      const decoded = (decode: Effect.Effect<number>) =>
+        Http.json(server.url, {
+          schema: Schema.transformOrFail(Schema.Number, Schema.Number, {
+            decode: () => Effect.onInterrupt(decode, () => Effect.sync(() => (stopped += 1))),
+            encode: Effect.succeed
+          })
+        })
+      const gathered = (decode: Effect.Effect<number>) =>
+        Effect.provide(
+          Aggregator.gather("page", { source: decoded(decode) }, { deadline: 200 }),
+          Aggregator.layer({ logger: Logger.none })
+        )
+
+      assert.deepStrictEqual(yield* gathered(Effect.delay(Effect.succeed(6), 5)), { source: 6 })
+      const error = yield* Effect.flip(gathered(Effect.never))
+      assert.deepStrictEqual([error._tag, stopped], ["DeadlineExceeded", 1])
     }).pipe(provided)
   )
 

@@ -20,12 +20,8 @@ const behaviours = (name: string) => ({
   cleanup: [0, 15],
   uninterruptible: [false, true]
 })
-const lasting = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
-type Three = Schedule.Sources<typeof lasting>
-
-/** A call leaves nothing to clean up. */
-const brief = (name: string) => ({ ...behaviours(name), cleanup: [0], uninterruptible: [false] })
-const calls: typeof lasting = { a: brief("a"), b: brief("b"), c: brief("c") }
+const sources = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
+type Three = Schedule.Sources<typeof sources>
 
 /** Asked by a call, and asking by it. */
 const called = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -95,7 +91,6 @@ interface Explored {
   readonly name: string
   readonly program: (three: Three) => Effect.Effect<unknown, unknown, Aggregator>
   readonly rules: Testkit.Rules
-  readonly sources: typeof lasting
 }
 
 const all: ReadonlyArray<Explored> = Object.entries(programs).flatMap(([name, program]) =>
@@ -109,8 +104,7 @@ const all: ReadonlyArray<Explored> = Object.entries(programs).flatMap(([name, pr
       optional: name.startsWith("Aggregator.gather") ? ["b"] : [],
       pulled: name === "group" || name === "forEach over a stream",
       ...options
-    },
-    sources: name.endsWith("by calls") ? calls : lasting
+    }
   }))
 )
 
@@ -122,7 +116,7 @@ const breath = () => new Promise((resolve) => setImmediate(resolve))
 /** Each policy over this many schedules, on the machine of the explorer. */
 export const onTheMachine = (schedules: number) =>
   describe(`over ${schedules} schedules each`, () => {
-    for (const { name, program, rules, sources } of all) {
+    for (const { name, program, rules } of all) {
       const most = Math.ceil(schedules / 3)
       it.effect(
         `${name} answers as the model says, and leaves nothing behind`,
@@ -139,9 +133,9 @@ export const onTheMachine = (schedules: number) =>
 /** Each policy over a sample of those schedules, on Effect's own test clock and scheduler. */
 export const underTestClock = (schedules: number) =>
   describe(`under TestClock, over ${schedules} schedules each`, () => {
-    for (const { name, program, rules, sources } of all) {
-      const space = Schedule.space(sources)
-      const points = Array.from(space.points(schedules, 7))
+    const space = Schedule.space(sources)
+    const points = Array.from(space.points(schedules, 7))
+    for (const { name, program, rules } of all) {
       it.effect(
         `${name} answers as the model says`,
         () =>
@@ -156,7 +150,7 @@ const checkedUnderTestClock = (program: Explored["program"], rules: Testkit.Rule
     const model = Model.answers(rules, schedule)
     if (model.some(({ told }) => told.tag === "never")) return
     const [elapsed, exit] = yield* Testkit.timed(program(Schedule.sourcesOf(schedule) as Three))
-    const answer = { at: elapsed, told: told(rules.policy, Object.keys(lasting))(exit) }
+    const answer = { at: elapsed, told: told(rules.policy, Object.keys(sources))(exit) }
     // Closing the aggregator would wait for it, while nobody moves the clock.
     yield* Testkit.timed(Aggregator.settled)
 
@@ -168,7 +162,7 @@ const shown = (answer: Model.Answer) => JSON.stringify(answer)
 /** Milliseconds that a schedule takes on the machine of the explorer, and under TestClock, which waits for real timers. */
 export const timeOfSchedules = (schedules: number) =>
   Effect.gen(function* () {
-    const space = Schedule.space(lasting)
+    const space = Schedule.space(sources)
     const points = Array.from(space.points(schedules, 1))
     const program = (point: Schedule.Point) =>
       Gather.failFast(Schedule.sourcesOf(space.at(point)) as Three, { deadline: 20 })

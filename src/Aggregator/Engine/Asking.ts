@@ -49,12 +49,12 @@ export const askFiber = <A, E, R>(
  */
 export const askCall = <A, E>(place: Place<never>, entry: Entry<A, E>, call: Call<A, E>): void => {
   const { deadline, fiber, observed, outside: context } = place
-  const { spans } = observed
+  const { owner, spans } = observed
   const span = keptSpan(observed, entry)
   const done = (exit: Exit.Exit<A, E>) => ended(entry, exit, spans, span)
   entry.begin()
   try {
-    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, context, fiber }, done)
+    const cancel = call({ asking: entry, deadline, parent: span ?? observed.span, spans, owner, context, fiber }, done)
     // Not assigned as it stands: see `Engine`.
     const stop = () => {
       cancel()

@@ -6,7 +6,7 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Undici from "@effect/platform-node/Undici"
 import { Effect, Either, Exit, FiberId, Option, type ParseResult } from "effect"
-import type { Where } from "../../Gather/Calling.ts"
+import * as Calling from "../../Gather/Calling.ts"
 import { type SourceError, SourceMalformed, SourceRejected } from "../../Source.ts"
 import * as Mismatch from "../Mismatch.ts"
 import { type Broken, exchange, type Question, type Reply } from "./Direct.ts"
@@ -35,16 +35,23 @@ export class Asked<A, R> {
   private target: Target.Target | undefined = undefined
 
   constructor(
-    where: Where,
+    where: Calling.Where,
     private readonly decode: Decode<A, R>,
     private readonly maxBytes: number
   ) {
     this.place = new Place(where)
   }
 
-  /** By a dispatcher, as an effect. */
+  /** By a dispatcher, as an effect, which is marked as a call. */
   directly(dispatcher: Undici.Dispatcher, question: Asking): Effect.Effect<A, SourceError, R> {
-    return Effect.async((resume) => Effect.sync(this.call(dispatcher, question, resume)))
+    return Calling.mark(
+      Effect.async<A, SourceError, R>((resume) => Effect.sync(this.call(dispatcher, question, resume))),
+      (where, done) => {
+        let read: (() => void) | undefined
+        const cancel = this.call(dispatcher, question, (answer) => (read = Calling.start(answer, where, done)))
+        return () => (read ?? cancel)()
+      }
+    )
   }
 
   /** By a dispatcher; gives the way to cancel it. */
