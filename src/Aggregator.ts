@@ -241,12 +241,13 @@ const observe = <A, E, R>(
   })
 }
 
-/** Whether each of them is asked by a call. What can be read only once is not looked into. */
+/** Whether none of them needs a fiber. What can be read only once is not looked into. */
 const areCalls = (sources: Sources): boolean => {
   if (Symbol.iterator in sources && !Array.isArray(sources)) return false
-  return Object.values<Source.AnySource>(sources).every(
-    (source) => Calling.of(Source.isSource(source) ? source.effect : source) !== undefined
-  )
+  return Object.values<Source.AnySource>(sources).every((source) => {
+    const { called, promised } = plain("", Source.isSource(source) ? source.effect : source)
+    return called !== undefined || promised !== undefined
+  })
 }
 
 /** A source as a task whose value and fallback are what stands in the answer. */

@@ -24,15 +24,22 @@ import { Signals } from "./Engine/Signals.ts"
  */
 export const asker =
   (observed: Observed): Asker =>
-  <A, E, R, B, E2>(
-    spec: Spec<A, E>,
-    entries: ReadonlyArray<Entry<A, E>>,
-    tasks: ReadonlyArray<Task<A, E, R>>,
-    answer: (ended: Ended<A, E>) => Effect.Effect<B, E2>
-  ): Effect.Effect<B, E2, R> => {
+  (spec, entries, tasks, answer) => {
     const run = new Run(observed, spec, entries, tasks, answer)
-    const asked = Effect.withFiberRuntime<B, E2, R>((fiber, { runtimeFlags }) => run.begin(fiber, runtimeFlags))
-    return tasks.every(isCall) ? Calling.mark(asked, (where, done) => run.call(where, done)) : asked
+    return Effect.withFiberRuntime((fiber, { runtimeFlags }) => run.begin(fiber, runtimeFlags))
+  }
+
+/**
+ * The same by a call, which carries no fiber refs over: it has no fiber that could have them.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const caller =
+  (observed: Observed): Asker =>
+  (spec, entries, tasks, answer) => {
+    const run = new Run(observed, spec, entries, tasks, answer)
+    return Calling.make((where, done) => run.call(where, done))
   }
 
 /**
@@ -75,35 +82,40 @@ class Run<A, E, R, B, E2> implements Listener {
   /** Asks in this fiber, and waits for the answer. */
   begin(fiber: Fiber.RuntimeFiber<unknown, unknown>, runtimeFlags: RuntimeFlags.RuntimeFlags): Effect.Effect<B, E2, R> {
     const { currentContext: context } = fiber
-    const { grace, left } = this.enter(
-      { context, deadline: Context.get(context, Deadline.Current), fiber },
-      runtimeFlags
-    )
-    if (left === 0) return this.answer({ decidedBy: undefined, struck: true })
-    if (grace > 0) this.wait = waitForCleanup(this.spec.recorder, grace)
-    return this.waiting(left)
+    const left = this.enter({ context, deadline: Context.get(context, Deadline.Current), fiber }, runtimeFlags)
+    return left === 0 ? this.answer(tooLate) : this.waiting(left)
   }
 
-  /** Asks by calls, and calls back with the answer. Nobody waits for it, and so there is no grace. */
+  /** Asks, and calls back with the answer. */
   call(where: Calling.Where, done: (exit: Exit.Exit<B, E2>) => void): () => void {
-    const { left } = this.enter(where, Runtime.defaultRuntimeFlags)
-    const resume = (answer: Effect.Effect<B, E2>) => void Calling.start(answer, where, done)
-    if (left === 0) resume(this.answer({ decidedBy: undefined, struck: true }))
+    const left = this.enter(where, Runtime.defaultRuntimeFlags)
+    let stop: (() => void) | undefined
+    const resume = (answer: Effect.Effect<B, E2>) => {
+      stop = Calling.start(answer, where, done)
+    }
+    if (left === 0) resume(this.answer(tooLate))
     else this.start(left, resume)
-    return () => void this.interrupted()
+    return () => {
+      stop?.()
+      // Nobody waits any more for what is cleaning up.
+      void this.interrupted()
+    }
   }
 
+  /** For so many milliseconds. */
   private enter(
     { context, deadline: ambient, fiber }: Pick<Calling.Where, "context" | "deadline" | "fiber">,
     runtimeFlags: RuntimeFlags.RuntimeFlags
-  ) {
+  ): number {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    const allowed = limits(this.spec, Number(clock.unsafeCurrentTimeNanos()) / 1e6, ambient)
+    const now = Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const { concurrency, deadline, grace, left } = limits(this.spec, now, ambient)
     // The cast: whoever runs this has provided what the tasks require.
     const outside = context as Context.Context<R>
-    this.place = new Place(this.observed, outside, allowed.deadline, fiber, clock, runtimeFlags)
-    this.most = allowed.concurrency === "unbounded" ? Infinity : allowed.concurrency
-    return allowed
+    this.place = new Place(this.observed, outside, deadline, fiber, clock, runtimeFlags)
+    this.most = concurrency === "unbounded" ? Infinity : concurrency
+    if (grace > 0) this.wait = waitForCleanup(this.spec.recorder, grace)
+    return left
   }
 
   private waiting(left: number): Effect.Effect<B, E2> {
@@ -211,12 +223,13 @@ class Run<A, E, R, B, E2> implements Listener {
   }
 
   private answered(ended: Ended<A, E>): Effect.Effect<B, E2> {
-    const { answer, wait = Effect.void } = this
+    const { answer } = this
     if (ended.struck) for (const entry of this.entries) entry.timedOut()
     const inherited = ended.struck || ended.decidedBy !== undefined ? undefined : this.changed
-    if (inherited === undefined && this.wait === undefined) return answer(ended)
+    const wait = this.spec.recorder.cleaning === 0 ? undefined : this.wait
+    if (inherited === undefined && wait === undefined) return answer(ended)
     return Effect.zipRight(
-      Effect.zipRight(inherit(inherited ?? []), wait),
+      Effect.zipRight(inherit(inherited ?? []), wait ?? Effect.void),
       Effect.suspend(() => answer(ended))
     )
   }
@@ -234,7 +247,7 @@ class Run<A, E, R, B, E2> implements Listener {
   }
 }
 
-const isCall = ({ called }: Task<unknown, unknown, unknown>) => called !== undefined
+const tooLate = { decidedBy: undefined, struck: true }
 
 const none: ReadonlyArray<never> = []
 const nobody = () => {}

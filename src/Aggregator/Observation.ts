@@ -66,8 +66,8 @@ export class Observation {
     this.recorder.traceId = this.span?.traceId ?? null
   }
 
-  /** What the policy runs with; these options count before those of the aggregator. */
-  begin(own: Gather.Options | undefined): Policies.Context {
+  /** What the policy runs with, which asks in that way; these options count before those of the aggregator. */
+  begin(own: Gather.Options | undefined, asker: typeof Engine.asker): Policies.Context {
     const { common, name, policy, recorder, span, spans } = this
     const { concurrency, deadline, grace, owner } = common
     const where = `Aggregator.${policy} "${name}"`
@@ -81,7 +81,7 @@ export class Observation {
         grace: own?.grace ?? grace,
         deadline: Math.min(deadline, limit)
       },
-      ask: Engine.asker({ owner, span, spans }),
+      ask: asker({ owner, span, spans }),
       within: providing(owner, span)
     }
   }

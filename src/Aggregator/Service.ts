@@ -12,6 +12,7 @@ import * as Options from "../Options.ts"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
 import * as Spans from "../Receipt/Spans.ts"
+import * as Engine from "./Engine.ts"
 import { Observation } from "./Observation.ts"
 
 /**
@@ -99,7 +100,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
         const around = { context: fiber.currentContext, fiber, parent: undefined, spans: Spans.of(fiber) }
         const observation = new Observation(common, around, name, policy)
         return Effect.onExit(
-          Effect.suspend(() => body(observation.begin(own))),
+          Effect.suspend(() => body(observation.begin(own, Engine.asker))),
           (exit) => Effect.sync(() => observation.end(exit))
         )
       })
@@ -109,7 +110,7 @@ export const make = (options: AggregatorOptions = {}): Effect.Effect<Service, ne
           observation.end(exit)
           done(exit)
         }
-        const asked = Calling.attempt(() => body(observation.begin(own)))
+        const asked = Calling.attempt(() => body(observation.begin(own, Engine.caller)))
         const cancel = Calling.start<A, E, R>(asked, where, ended)
         return () => {
           cancel()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, FiberRef, Option, Runtime, Stream, TestClock } from "effect"
+import { Chunk, Effect, Exit, Fiber, FiberRef, Option, Runtime, Stream, TestClock } from "effect"
 import * as fc from "fast-check"
 import { Aggregator, SourceFailed } from "../../src/Aggregator.ts"
 import * as Cleanup from "../../src/Cleanup.ts"
@@ -26,6 +26,11 @@ const hanging = () => {
   })
   return { signals, source }
 }
+
+const asItIs = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect
+
+const byCall = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Calling.make((where, done) => Calling.start(effect, where, done))
 
 interface End {
   readonly after: number
@@ -91,13 +96,15 @@ describe("the engine, asking promises", () => {
       Effect.gen(function* () {
         const runtime = yield* Effect.runtime<never>()
         const spread = ends.map((end, index) => ({ ...end, after: 30 * end.after + 7 * index + 1 }))
-        const ask = (promises: boolean) =>
+        const ask = (promises: boolean, asked = asItIs) =>
           told(
-            Aggregator.gather("page", sourcesOf(spread, runtime, promises), { concurrency, deadline: 75 }).pipe(
+            asked(Aggregator.gather("page", sourcesOf(spread, runtime, promises), { concurrency, deadline: 75 })).pipe(
               Effect.mapError((error) => error.message)
             )
           )
-        assert.deepStrictEqual(yield* ask(true), yield* ask(false))
+        const answer = yield* ask(false)
+        assert.deepStrictEqual(yield* ask(true), answer)
+        assert.deepStrictEqual(yield* ask(true, byCall), answer)
       }),
     { fastCheck: { numRuns: 40 } }
   )
@@ -346,9 +353,44 @@ describe("the engine", () => {
       }).pipe(Effect.scoped, Effect.provide(layer))
     )
 
+  for (const [how, asked] of [
+    ["in a fiber", asItIs],
+    ["by a call", byCall]
+  ] as const)
+    it.effect(
+      `${how}, waits for cleanup as long as the grace is, and is cancelled when the caller goes away then`,
+      () =>
+        Effect.gen(function* () {
+          const receipts = yield* Aggregator.subscribe
+          const cleaning = asked(Effect.onInterrupt(Effect.never, () => Effect.sleep(500)))
+          const sources = { cleaning, fails: asked(Effect.delay(Effect.fail("no"), 10)) }
+          const answer = asked(Aggregator.gather("page", sources, { grace: "1 second" }))
+          const [elapsed] = yield* Testkit.timed(answer)
+          const asking = yield* Effect.fork(answer)
+          yield* TestClock.adjust(20)
+          const leaving = yield* Effect.fork(Fiber.interrupt(asking))
+          yield* TestClock.adjust("1 second")
+          yield* leaving
+          const told = Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(receipts, 2)))
+
+          assert.strictEqual(elapsed, 510)
+          assert.deepStrictEqual(
+            told.map(({ firstCause, outcome, sources }) => [
+              outcome,
+              firstCause?.kind,
+              ...sources.map(({ cleaned, end, outcome }) => [outcome, end, cleaned])
+            ]),
+            [
+              ["failed", "failure", ["cancelled", 10, 510], ["failed", 10, 10]],
+              ["cancelled", "caller", ["cancelled", 10, 510], ["failed", 10, 10]]
+            ]
+          )
+        }).pipe(Effect.scoped, Effect.provide(layer))
+    )
+
   it.effect("asked as a call and cancelled, cancels what it asks and calls nobody back", () =>
     Effect.gen(function* () {
-      const ask = Engine.asker({ owner: yield* Cleanup.Owner, span: undefined, spans: undefined })
+      const ask = Engine.caller({ owner: yield* Cleanup.Owner, span: undefined, spans: undefined })
       const cancelled: Array<string> = []
       const hangs = Calling.make<number, string>(() => () => void cancelled.push("hangs"))
       const fails = Calling.make<number, string>((_, done) => {
@@ -369,6 +411,23 @@ describe("the engine", () => {
         assert.deepStrictEqual([recorder.ending, ends], ["cancelled", []])
       }
       assert.deepStrictEqual(cancelled, ["hangs", "hangs"])
+
+      const recorder = yield* Recorder.make("page", "failFast")
+      const cleaning = byCall(Effect.onInterrupt(Effect.never, () => Effect.sleep(500)))
+      const tasks = Object.entries({ cleaning, fails }).map(([name, effect]) => ({
+        name,
+        effect,
+        called: Calling.of(effect)
+      }))
+      const asking = Policies.failFast({ where: "page", recorder, options: { grace: "1 second" }, ask }, tasks)
+      const ends: Array<unknown> = []
+      const cancel = yield* Effect.withFiberRuntime<() => void>((fiber) =>
+        Effect.succeed(Calling.start(asking, Calling.here(fiber), (end) => ends.push(end)))
+      )
+      yield* TestClock.adjust(10)
+      cancel()
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([recorder.ending, ends], ["cancelled", []])
     })
   )
 

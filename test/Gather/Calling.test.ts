@@ -242,11 +242,15 @@ describe("an aggregation of calls", () => {
       const sources = { a: source, b: Source.optional(source) }
 
       assert.deepStrictEqual(
-        [sources, [source], { ...sources, c: Effect.never }, new Set([source])].map((sources) => [
-          isCall(Aggregator.gather("calls", sources)),
-          isCall(Aggregator.collect("calls", sources))
-        ]),
         [
+          sources,
+          [source],
+          { ...sources, d: Source.promise(async () => 1) },
+          { ...sources, c: Effect.never },
+          new Set([source])
+        ].map((sources) => [isCall(Aggregator.gather("calls", sources)), isCall(Aggregator.collect("calls", sources))]),
+        [
+          [true, true],
           [true, true],
           [true, true],
           [false, false],
