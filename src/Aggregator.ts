@@ -5,9 +5,9 @@
  */
 import { Cause, Config, type ConfigError, Context, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
 import { environment } from "./Aggregator/Environment.ts"
-import { labelOf } from "./Aggregator/Report.ts"
 import * as Service from "./Aggregator/Service.ts"
 import type { Answers, Effects, Failed, Needs, Quorums, Sources } from "./Aggregator/Shape.ts"
+import { areCalls, bare, presented, spanned } from "./Aggregator/Tasks.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import type * as Gather from "./Gather.ts"
 import { arrive, streamed } from "./Gather/Arrivals.ts"
@@ -15,12 +15,10 @@ import * as Calling from "./Gather/Calling.ts"
 import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
 import { quorum } from "./Gather/Quorum.ts"
-import type { Task } from "./Gather/Run.ts"
-import { like, type Member, members, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
+import { like, type Member, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
 import type { Outcome } from "./Outcome.ts"
 import { describe, Receipt } from "./Receipt.ts"
 import * as Source from "./Source.ts"
-import * as Promising from "./Gather/Promising.ts"
 
 /** @since 0.1.0 */
 export type AggregatorOptions = Service.AggregatorOptions
@@ -111,9 +109,8 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
     options?: Gather.Options
   ): Effect.Effect<Answers<S>, Failed<Source.Failure<Member<S>>> | DeadlineExceeded, Aggregator | Needs<S>> {
     const body = (context: Policies.Context) => {
-      const tasks = members<Source.AnySource, Task<unknown, unknown, unknown>>(sources, presented)
       return Calling.mapExit(
-        Policies.failFast(context, tasks as Tasks<Source.Failure<Member<S>>, Needs<S>>),
+        Policies.failFast(context, presented(sources)),
         answering<Source.Failure<Member<S>>, DeadlineExceeded>(context)(
           (values: ReadonlyArray<unknown>) => like(sources, values) as Answers<S>
         )
@@ -221,9 +218,6 @@ export class Aggregator extends Context.Tag("effect-muster/Aggregator")<Aggregat
 
 type First<S> = Effect.Effect.Success<Source.EffectOf<Member<S>>>
 
-// A list of tasks has lost what each of them gives, and so the casts of this file put back, from the type of the shape.
-type Tasks<E, R> = ReadonlyArray<Task<unknown, E, R>>
-
 const observe = <A, E, R>(
   name: string,
   policy: string,
@@ -240,60 +234,6 @@ const observe = <A, E, R>(
     return Calling.start<A, E, R>(within(Context.get(services, Aggregator)), where, done)
   })
 }
-
-/** Whether none of them needs a fiber. What can be read only once is not looked into. */
-const areCalls = (sources: Sources): boolean => {
-  if (Symbol.iterator in sources && !Array.isArray(sources)) return false
-  return Object.values<Source.AnySource>(sources).every((source) => {
-    const { called, promised } = plain("", Source.isSource(source) ? source.effect : source)
-    return called !== undefined || promised !== undefined
-  })
-}
-
-/** A source as a task whose value and fallback are what stands in the answer. */
-const presented = (name: string, source: Source.AnySource): Task<unknown, unknown, unknown> => {
-  if (!Source.isSource(source)) return plain(name, source)
-  const { absent: fallback } = source
-  // The cast: it is given what its own effect gives.
-  const present = source.present as (value: unknown) => unknown
-  const { called, effect, promised } = plain(name, source.effect)
-  return {
-    name,
-    effect: Effect.map(effect, present),
-    fallback,
-    called: called && ((where, done) => called(where, (exit) => done(Exit.map(exit, present)))),
-    promised: promised && {
-      ...promised,
-      succeeded: (value) => present(promised.succeeded(value))
-    }
-  }
-}
-
-/** An effect as a task without an outcome policy. */
-const plain = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Task<A, E, R> => {
-  const promised = Promising.of(effect)
-  const called = promised === undefined ? Calling.of(effect) : undefined
-  return { name, effect, fallback: undefined, promised, called }
-}
-
-/** Sources as tasks without their outcome policies. */
-const bare = <S extends Sources>(sources: S) =>
-  members<Source.AnySource, unknown>(sources, (name, source) =>
-    plain(name, Source.isSource(source) ? source.effect : source)
-  ) as Tasks<Effect.Effect.Error<Source.EffectOf<Member<S>>>, Needs<S>>
-
-/** Items of a list get their spans from the engine. */
-const spanned = <I, B, E, R, E2, R2>(
-  context: Policies.Context,
-  items: Iterable<I> | Stream.Stream<I, E2, R2>,
-  f: (item: I, index: number) => Effect.Effect<B, E, R>
-) => (Items.isStream(items) ? (item: I, index: number) => inSpan(context, String(index), f(item, index)) : f)
-
-const inSpan = <A, E, R>({ recorder }: Policies.Context, source: string, effect: Effect.Effect<A, E, R>) =>
-  Effect.withSpan(effect, `source ${labelOf(recorder.policy, source)}`, {
-    attributes: { aggregation: recorder.aggregation, source },
-    captureStackTrace: false
-  })
 
 /** To check a receipt of ours of 1,000 sources takes 3 ms, while the answer is waited for. */
 const unchecked = { disableValidation: true }

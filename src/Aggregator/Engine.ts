@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Effect, type Exit, type Fiber, FiberRef, FiberRefs, Runtime, type RuntimeFlags } from "effect"
+import { Clock, Context, Effect, type Exit, type Fiber, type FiberRefs, Runtime, type RuntimeFlags } from "effect"
 import * as Deadline from "../Deadline.ts"
 import * as Calling from "../Gather/Calling.ts"
 import type { Asker } from "../Gather/Policies.ts"
@@ -14,6 +14,7 @@ import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gat
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
 import { after, askCall, askFiber, askPromise } from "./Engine/Asking.ts"
 import { type Observed, Place } from "./Engine/Place.ts"
+import { differs, inherit } from "./Engine/Refs.ts"
 import { Signals } from "./Engine/Signals.ts"
 
 /**
@@ -251,21 +252,3 @@ const tooLate = { decidedBy: undefined, struck: true }
 
 const none: ReadonlyArray<never> = []
 const nobody = () => {}
-
-/** The changes of fiber refs that sources made, as `Fiber.join` carries them over. A source had services of its own, which are no change. */
-const inherit = (changed: ReadonlyArray<FiberRefs.FiberRefs>) =>
-  Effect.forEach(changed, (refs) => Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), {
-    discard: true
-  })
-
-/** Flags are those of one fiber: whether it can be interrupted, and the like. */
-const differs = (refs: FiberRefs.FiberRefs, before: FiberRefs.FiberRefs): boolean => {
-  for (const [ref, [[, value]]] of refs.locals)
-    if (
-      before.locals.get(ref)?.[0][1] !== value &&
-      ref !== FiberRef.currentContext &&
-      ref !== FiberRef.currentRuntimeFlags
-    )
-      return true
-  return false
-}
