@@ -43,10 +43,17 @@ const makeGate = () => {
   }
 }
 
+/**
+ * Connections that wait to be accepted. Node accepts one in each turn of the event loop, and of a thousand that are made and
+ * closed within a second more than its 511 may wait: the system then says nothing to the next, whose client tries again after
+ * a second.
+ */
+export const backlog = 4_096
+
 const listen = (server: Server, port: number) =>
   Effect.async<void>((resume) => {
     server.once("error", (error) => resume(Effect.die(error)))
-    server.listen(port, "127.0.0.1", () => resume(Effect.void))
+    server.listen({ port, host: "127.0.0.1", backlog }, () => resume(Effect.void))
   })
 
 /** Stands between a client and the server at `target`, for as long as its scope. */

@@ -10,6 +10,7 @@ import { text } from "node:stream/consumers"
 import * as Deadline from "../../../src/Deadline.ts"
 import * as Http from "../../../src/Source/Http.ts"
 import { makeCertificate } from "../Certificate.ts"
+import { backlog } from "../../Proxy.ts"
 import type * as Servers from "../../Servers.ts"
 import type { Adapter, LayerOptions, Watch } from "../contract.ts"
 
@@ -72,7 +73,8 @@ const start = ({ maxConnections = 100, tls }: Servers.Options): Effect.Effect<Se
           upstream.sockets.add(socket)
           socket.on("close", () => upstream.sockets.delete(socket))
         })
-        server.listen(port, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
+        const where = { port, host: "127.0.0.1", backlog }
+        server.listen(where, () => resume(Effect.succeed((server.address() as AddressInfo).port)))
       })
     const stop = Effect.async<void>((resume) => {
       server.close(() => resume(Effect.void))
