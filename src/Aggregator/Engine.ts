@@ -216,11 +216,7 @@ class Run<A, E, R, B, E2> implements Listener {
     const { resume } = this
     if (resume === nobody) return
     this.resume = nobody
-    try {
-      resume(this.answered({ decidedBy: this.decidedBy, struck }))
-    } catch (defect) {
-      resume(Effect.die(defect))
-    }
+    resume(Calling.attempt(() => this.answered({ decidedBy: this.decidedBy, struck })))
   }
 
   private answered(ended: Ended<A, E>): Effect.Effect<B, E2> {

@@ -431,6 +431,34 @@ describe("the engine", () => {
     })
   )
 
+  it.effect("calls back once, also when the one who is called throws", () =>
+    Effect.gen(function* () {
+      const ask = Engine.caller({ owner: yield* Cleanup.Owner, span: undefined, spans: undefined })
+      const recorder = yield* Recorder.make("page", "failFast")
+      let end: (exit: Exit.Exit<number>) => void = () => {}
+      const called = Calling.of(
+        Calling.make<number, never>((_, done) => {
+          end = done
+          return () => {}
+        })
+      )
+      const asking = Policies.failFast({ where: "page", recorder, options: undefined, ask }, [
+        { name: "a", effect: Effect.succeed(1), called }
+      ])
+      const ends: Array<unknown> = []
+      yield* Effect.withFiberRuntime<void>((fiber) => {
+        Calling.start(asking, Calling.here(fiber), (exit) => {
+          ends.push(exit)
+          throw new Error("in the callback")
+        })
+        return Effect.void
+      })
+
+      assert.throws(() => end(Exit.succeed(1)), "in the callback")
+      assert.deepStrictEqual(ends, [Exit.succeed([1])])
+    })
+  )
+
   it.effect("asks twenty thousand sources that end at once, one at a time, without a stack overflow", () =>
     Effect.gen(function* () {
       const tasks = Array.from({ length: 20_000 }, (_, index) => ({
