@@ -36,7 +36,7 @@ export interface Listener {
  * @category models
  */
 export interface Counting {
-  /** It is being asked. Gives what is called when it has ended or was told to stop. */
+  /** It is being asked. */
   began(entry: Entry<unknown, unknown>): Counted
 }
 
@@ -47,6 +47,7 @@ export interface Counting {
  * @category models
  */
 export interface Counted {
+  /** It has ended, or was told to stop. */
   left(): void
 }
 
