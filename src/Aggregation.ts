@@ -9,6 +9,7 @@ import { Aggregator } from "./Aggregator.ts"
 import type { Answers, Effects, Failed, Needs, Sources } from "./Aggregator/Shape.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import type * as Gather from "./Gather.ts"
+import { isKnown } from "./Gather/Calling.ts"
 import type { Member, Outcomes } from "./Gather/Shape.ts"
 import type * as Source from "./Source.ts"
 
@@ -149,10 +150,8 @@ const orElse = <A, E, F>(
   result: Effect.Effect<A, E>,
   otherwise: (error: E) => Effect.Effect<never, F>
 ): Effect.Effect<A, F> => {
-  if (!Either.isEither(result)) return Effect.catchAll(result, otherwise)
-  // The cast: the `Either` that an effect is has the types of the effect.
-  const known = result as Either.Either<A, E>
-  return Either.isRight(known) ? Either.right(known.right) : otherwise(known.left)
+  if (!isKnown(result)) return Effect.catchAll(result, otherwise)
+  return Either.isRight(result) ? Either.right(result.right) : otherwise(result.left)
 }
 
 const firstIssue = (error: ParseResult.ParseError) => {

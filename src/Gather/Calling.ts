@@ -135,12 +135,20 @@ const called = <A, E>(call: Call<A, E>, where: Where, done: (exit: Exit.Exit<A, 
 }
 
 const known = <A, E, R>(effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> | undefined => {
-  // The casts: an effect that is an `Exit` or an `Either` is one of the same types.
+  // The cast: an effect that is an `Exit` is one of the same types.
   if (Exit.isExit(effect)) return effect as Exit.Exit<A, E>
-  if (!Either.isEither(effect)) return undefined
-  const either = effect as Either.Either<A, E>
-  return Either.isRight(either) ? Exit.succeed(either.right) : Exit.fail(either.left)
+  if (!isKnown(effect)) return undefined
+  return Either.isRight(effect) ? Exit.succeed(effect.right) : Exit.fail(effect.left)
 }
+
+/**
+ * Whether an effect is an `Either`, which it then is with the same types: what it gives is known already.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isKnown = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
+  Either.isEither(effect)
 
 const forked = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

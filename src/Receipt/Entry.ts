@@ -96,7 +96,8 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   }
 
   private left(): void {
-    if (this.start !== null) this.recorder.holding.ended(this)
+    if (this.start === null) return
+    this.recorder.holding.ended(this)
     this.counted?.left()
   }
 
@@ -104,7 +105,6 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   stepBack(): void {
     this.left()
     this.start = null
-    this.counted = undefined
   }
 
   cleaned(): void {

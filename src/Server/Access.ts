@@ -74,7 +74,7 @@ class Visit implements Tracked {
     const { drain } = this.options
     if (drain.phase() !== "open" && !this.probe) return this.send(draining)
     const answer = this.ask(app)
-    if (typeof answer === "function") return this.await(answer)
+    if (typeof answer === "function") return this.call(answer)
     if ("body" in answer) return this.answered(Exit.succeed(answer))
     this.fiber = answer
     const ended = (exit: Exit.Exit<Reply>) => {
@@ -86,7 +86,7 @@ class Visit implements Tracked {
     answer.addObserver(ended)
   }
 
-  private await(begin: (done: (exit: Exit.Exit<Reply>) => void) => () => void): void {
+  private call(begin: (done: (exit: Exit.Exit<Reply>) => void) => () => void): void {
     let isAnswered = false
     const cancel = begin((exit) => {
       isAnswered = true

@@ -189,21 +189,12 @@ export const make = <I, A, const S extends Sources, IEncoded = I, AEncoded = A>(
     ask: (input) => {
       const decoded = aggregation.decode(input)
       // What is known at once is said at once.
-      return isKnown(decoded)
+      return Calling.isKnown(decoded)
         ? Either.map(decoded, (decoded) => question(aggregation, decoded))
         : Effect.map(decoded, (decoded) => question(aggregation, decoded))
     }
   }
 }
-
-/**
- * True for an effect that needs not be run; it is an `Either` of the same types.
- *
- * @since 0.1.0
- * @category getters
- */
-export const isKnown = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Either.Either<A, E> =>
-  Either.isEither(effect)
 
 /**
  * The endpoint of a servable: itself, or that of an aggregation by the default rules.

@@ -10,7 +10,7 @@ import * as Calling from "../Gather/Calling.ts"
 import type { Receipt } from "../Receipt.ts"
 import { type Recorder, Started } from "../Receipt/Recorder.ts"
 import * as Answer from "./Answer.ts"
-import { type Endpoint, isKnown, type Question } from "./Endpoint.ts"
+import type { Endpoint, Question } from "./Endpoint.ts"
 import type { Answer as Answered, Exchange } from "./Exchange.ts"
 import type { Forking } from "./Forking.ts"
 import { Inbound, type InboundRequest } from "./Inbound.ts"
@@ -124,7 +124,9 @@ const questionOf = <R>(endpoint: Endpoint<R>, input: Eventually<unknown>): Event
     return Effect.flatMap(input, (input) => Effect.mapError(endpoint.ask(input), Problem.rejected))
   if (Either.isLeft(input)) return Either.left(input.left)
   const question = endpoint.ask(input.right)
-  return isKnown(question) ? Either.mapLeft(question, Problem.rejected) : Effect.mapError(question, Problem.rejected)
+  return Calling.isKnown(question)
+    ? Either.mapLeft(question, Problem.rejected)
+    : Effect.mapError(question, Problem.rejected)
 }
 
 /** Answers a question that was waited for, if there is time left. */

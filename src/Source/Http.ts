@@ -64,16 +64,16 @@ export const json = <A, I, R>(
     // The cast: whoever runs this has provided what it requires.
     const client = Context.get(where.context as Context.Context<HttpClient.HttpClient>, HttpClient.HttpClient)
     const dispatcher = dispatcherOf(client)
-    const asked = new Asked(where, (json) => decode(json), maxBytes)
+    const one = new Asked(where, (json) => decode(json), maxBytes)
     const { body, headers, method } = sent
     return dispatcher !== undefined && (body._tag === "Empty" || isBytes(body))
-      ? asked.directly(dispatcher, {
+      ? one.directly(dispatcher, {
           method,
           target: Target.of(Option.getOrUndefined(HttpClientRequest.toUrl(sent))),
           headers,
           body: body._tag === "Empty" ? undefined : body.body
         })
-      : asked.through((prepare) => throughClient(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes))
+      : one.through((prepare) => throughClient(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes))
   }
   return Calling.mark(
     Effect.withFiberRuntime((fiber) => asked(Calling.here(fiber))),

@@ -14,6 +14,7 @@ import { Asking } from "../../src/Receipt/Asking.ts"
 import * as Recorder from "../../src/Receipt/Recorder.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
+import { byCall } from "../Gather/ByCall.ts"
 
 const layer = Aggregator.layer()
 
@@ -28,9 +29,6 @@ const hanging = () => {
 }
 
 const asItIs = <A, E, R>(effect: Effect.Effect<A, E, R>) => effect
-
-const byCall = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Calling.make((where, done) => Calling.start(effect, where, done))
 
 interface End {
   readonly after: number

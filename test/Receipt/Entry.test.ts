@@ -170,7 +170,10 @@ describe("Entry: a source", () => {
     const c = entry("c")
     c.cancelled()
     c.cleaned()
+    const d = begun("d")
+    d.stepBack()
+    d.ended(Exit.die("while it waited"))
 
-    assert.deepStrictEqual(seen, ["+a", "-a", "+b", "-b"])
+    assert.deepStrictEqual(seen, ["+a", "-a", "+b", "-b", "+d", "-d"])
   })
 })

@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Predicate, Schema, Tracer } from "effect"
 import * as NodeHttp from "node:http"
 import { type AddressInfo, connect, type Socket } from "node:net"
 import { Worker } from "node:worker_threads"
@@ -9,6 +9,8 @@ import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Calling from "../../src/Gather/Calling.ts"
 import * as Http from "../../src/Source/Http.ts"
+import { dispatcherOf } from "../../src/Source/Http/Direct.ts"
+import { byCall } from "../Gather/ByCall.ts"
 import { suite } from "./contract.ts"
 import { keeping } from "../Tracing.ts"
 import { direct } from "./Http/Adapter.ts"
@@ -167,7 +169,7 @@ describe("Http.json", () => {
         const sources = (server: Upstream) => ({ source: Http.json(server.url, { schema: Profile }) })
         const client = change(yield* HttpClient.HttpClient)
         const asked = <A, E>(answer: Effect.Effect<A, E, Aggregator | HttpClient.HttpClient>) =>
-          Calling.make<A, E>((where, done) => Calling.start(answer, where, done)).pipe(
+          byCall(answer).pipe(
             Effect.provideService(HttpClient.HttpClient, client),
             Effect.provide(Aggregator.layer({ logger: Logger.none }))
           )
@@ -185,6 +187,15 @@ describe("Http.json", () => {
         yield* until("it is closed", () => silent.closes.length === 1)
       }).pipe(provided)
     )
+
+  live("asks by undici itself where the client is as it is, wherever it was handed to", () =>
+    Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const changed = HttpClient.mapRequest(client, (request) => request)
+
+      assert.deepStrictEqual([dispatcherOf(client), dispatcherOf(changed)].map(Predicate.isNotUndefined), [true, false])
+    }).pipe(provided)
+  )
 
   live("reads what takes its time to be decoded, and stops decoding when it is cancelled", () =>
     Effect.gen(function* () {

@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Gather from "../../src/Gather.ts"
-import * as Calling from "../../src/Gather/Calling.ts"
 import * as Group from "../../src/Group.ts"
 import * as Source from "../../src/Source.ts"
 import * as Testkit from "../../src/Testkit.ts"
@@ -11,6 +10,7 @@ import { told } from "../../src/Testkit/Answers.ts"
 import * as Machine from "../../src/Testkit/Machine.ts"
 import * as Model from "../../src/Testkit/Model.ts"
 import * as Schedule from "../../src/Testkit/Schedule.ts"
+import { byCall } from "../Gather/ByCall.ts"
 
 const ends = (name: string) =>
   [{ succeed: `${name} value` }, { fail: `${name} failed` }, { die: `${name} died` }, "hang"] as const
@@ -22,10 +22,6 @@ const behaviours = (name: string) => ({
 })
 const sources = { a: behaviours("a"), b: behaviours("b"), c: behaviours("c") }
 type Three = Schedule.Sources<typeof sources>
-
-/** Asked by a call, and asking by it. */
-const called = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Calling.make((where, done) => Calling.start(effect, where, done))
 
 /** How each policy is called, for the same three sources. */
 const programs = {
@@ -63,10 +59,10 @@ const programs = {
   "Aggregator.gather": (three: Three, options: Gather.Options) =>
     Aggregator.gather("explored", { a: three.a, b: Source.optional(three.b), c: three.c }, options),
   "Aggregator.gather, by calls": ({ a, b, c }: Three, options: Gather.Options) =>
-    called(Aggregator.gather("explored", { a: called(a), b: Source.optional(called(b)), c: called(c) }, options)),
+    byCall(Aggregator.gather("explored", { a: byCall(a), b: Source.optional(byCall(b)), c: byCall(c) }, options)),
   "Aggregator.collect": (three: Three, options: Gather.Options) => Aggregator.collect("explored", three, options),
   "Aggregator.collect, by calls": ({ a, b, c }: Three, options: Gather.Options) =>
-    called(Aggregator.collect("explored", { a: called(a), b: called(b), c: called(c) }, options)),
+    byCall(Aggregator.collect("explored", { a: byCall(a), b: byCall(b), c: byCall(c) }, options)),
   "Aggregator.quorum": (three: Three, options: Gather.Options) => Aggregator.quorum("explored", three, 2, options)
 }
 

@@ -137,7 +137,7 @@ export class Asked<A, R> {
     if ("malformed" in body) return Exit.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
     const value = this.decode(body.json, body.text)
-    if (!isKnown(value)) return Effect.mapError(value, misfit)
+    if (!Calling.isKnown(value)) return Effect.mapError(value, misfit)
     return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
   }
 
@@ -153,9 +153,6 @@ export class Asked<A, R> {
 type Asking = Omit<Question, "target"> & { readonly target: Target.Target | undefined }
 
 const nothing = () => {}
-
-/** An effect that is an `Either` is one of the same types. */
-const isKnown = <A, E, R>(value: Effect.Effect<A, E, R>): value is Either.Either<A, E> => Either.isEither(value)
 
 /** undici would send the fragment of a URL. */
 const cleaned = (request: HttpClientRequest.HttpClientRequest, url: URL) => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Logger, LogLevel } from "effect"
+import { Cause, Effect, FiberId, Logger, LogLevel, TestClock } from "effect"
 import * as Json from "../../../src/Cli/Logging/Json.ts"
 import * as Lines from "../../../src/Receipt/Lines.ts"
 
@@ -51,6 +51,38 @@ describe("a line of JSON", () => {
         "constructor",
         "late"
       ])
+    })
+  )
+
+  it.effect("has the instant and the thread of its own, whatever was said last", () =>
+    Effect.gen(function* () {
+      const logged = (thread: number) =>
+        Effect.withFiberRuntime<void>((fiber) => {
+          Lines.of(fiber, undefined, FiberId.make(thread, 0))?.write(LogLevel.Info, "GET /", {})
+          return Effect.void
+        })
+      const lines: Array<string> = []
+      const around = Logger.replace(
+        Logger.defaultLogger,
+        Json.logger((line) => lines.push(line))
+      )
+      yield* Effect.gen(function* () {
+        yield* logged(1)
+        yield* logged(2)
+        yield* TestClock.adjust(1)
+        yield* logged(2)
+        yield* logged(1)
+      }).pipe(Effect.provide(around))
+
+      assert.deepStrictEqual(
+        lines.map((line) => [JSON.parse(line).timestamp, JSON.parse(line).fiberId]),
+        [
+          ["1970-01-01T00:00:00.000Z", "#1"],
+          ["1970-01-01T00:00:00.000Z", "#2"],
+          ["1970-01-01T00:00:00.001Z", "#2"],
+          ["1970-01-01T00:00:00.001Z", "#1"]
+        ]
+      )
     })
   )
 })
