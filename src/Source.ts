@@ -239,21 +239,6 @@ export const SourceError = Schema.Union(SourceUnavailable, SourceRejected, Sourc
 export type SourceError = typeof SourceError.Type
 
 /**
- * JSON as it came: checked, but not read, so that numbers of any size are passed on as they are. `JSON.stringify` writes what
- * it holds.
- *
- * @since 0.1.0
- * @category models
- */
-export class JsonText {
-  constructor(readonly text: string) {}
-
-  toJSON(): unknown {
-    return JSON.parse(this.text)
-  }
-}
-
-/**
  * How a service is reached; times in milliseconds.
  *
  * @since 0.1.0
@@ -294,7 +279,7 @@ export interface Questions {
     readonly headers: Readonly<Record<string, string>>
     /** Sent as JSON, unless it is `undefined`. */
     readonly body: unknown
-    /** Gives the answer as a {@link JsonText}: whoever asks passes it on unread. Default `false`. */
+    /** Gives the answer as a `JsonText`: whoever asks passes it on unread. Default `false`. */
     readonly unread?: boolean | undefined
   }
   readonly postgres: SqlQuestion

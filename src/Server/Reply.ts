@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Stream } from "effect"
-import { JsonText } from "../Source.ts"
+import * as Json from "../Json.ts"
 
 /**
  * A reply that has not been sent. The names of its headers are in lower case; the length of a text is said when it is sent.
@@ -66,25 +66,10 @@ export const empty = (headers: Readonly<Record<string, string>> = {}): Reply => 
 })
 
 /**
- * A value as JSON that no cache keeps.
+ * A value as JSON that no cache keeps; a value of `undefined` is `null`.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const json = (value: unknown, { headers, status, type = "application/json" }: Partial<Head> = {}): Reply =>
-  make(written(value), { status, type, headers: { "cache-control": "no-store", ...headers } })
-
-/** What sources gave unread stands in it as it came. */
-const written = (value: unknown): string => {
-  if (value instanceof JsonText) return value.text
-  // A value of `undefined` is no JSON.
-  if (!holdsText(value)) return JSON.stringify(value) ?? "null"
-  const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${written(member)}`).join(",")}}`
-}
-
-const holdsText = (value: unknown): value is object =>
-  typeof value === "object" &&
-  value !== null &&
-  Object.getPrototypeOf(value) === Object.prototype &&
-  Object.values(value).some((member) => member instanceof JsonText || holdsText(member))
+  make(Json.stringify(value) ?? "null", { status, type, headers: { "cache-control": "no-store", ...headers } })

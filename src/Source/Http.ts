@@ -7,8 +7,9 @@ import { type HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
 import * as Calling from "../Gather/Calling.ts"
+import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
-import { JsonText, type Questions, type ServiceSettings, type SourceError } from "../Source.ts"
+import type { Questions, ServiceSettings, SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
 import { Asked } from "./Http/Asked.ts"
 import { type Broken, dispatcherOf, known, type Reply } from "./Http/Direct.ts"
@@ -25,6 +26,12 @@ export interface JsonOptions<A, I, R> {
   readonly schema: Schema.Schema<A, I, R>
   /** The longest body that is read; default 10 MB (10,000,000 bytes). */
   readonly maxBytes?: number | undefined
+  /**
+   * What the schema gets for a JSON number that no JavaScript number holds, as a 64-bit id or `1e400`: by default (`"exact"`) a
+   * `JsonNumber`, which has its text and which `Schema.Number` refuses; with `"nearest"` the nearest number, as from `JSON.parse`.
+   * Every other number is a plain one.
+   */
+  readonly numbers?: "exact" | "nearest" | undefined
 }
 
 /**
@@ -58,13 +65,14 @@ export const json = <A, I, R>(
   options: JsonOptions<A, I, R>
 ): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> => {
   const decode = Schema.decodeUnknown(options.schema)
+  const parse = options.numbers === "nearest" ? Json.check : Json.parse
   const asked = (where: Calling.Where): Effect.Effect<A, SourceError, HttpClient.HttpClient | R> => {
     const maxBytes = Options.count("Http.json", "maxBytes", options.maxBytes ?? defaultMaxBytes)
     const sent = typeof request === "string" || request instanceof URL ? HttpClientRequest.get(request) : request
     // The cast: whoever runs this has provided what it requires.
     const client = Context.get(where.context as Context.Context<HttpClient.HttpClient>, HttpClient.HttpClient)
     const dispatcher = dispatcherOf(client)
-    const one = new Asked(where, (json) => decode(json), maxBytes)
+    const one = new Asked(where, { parse, decode: (json) => decode(json) }, maxBytes)
     const { body, headers, method } = sent
     return dispatcher !== undefined && (body._tag === "Empty" || isBytes(body))
       ? one.directly(dispatcher, {
@@ -135,7 +143,7 @@ export const service = ({
           const target = targetOf(path)
           const sent = body === undefined ? { headers, body } : inJson(headers, body)
           return Calling.make((where, done) =>
-            new Asked<unknown, never>(where, unread === true ? asText : asValue, maxBytes).call(
+            new Asked<unknown, never>(where, unread === true ? unreadText : value, maxBytes).call(
               dispatcher,
               { method, target, ...sent },
               // The cast: what is read at once is an exit.
@@ -146,13 +154,16 @@ export const service = ({
     )
   })
 
-const asValue = (json: unknown) => Either.right(json)
+const value = { parse: Json.parse, decode: (json: unknown) => Either.right(json) }
 
-const asText = (_: unknown, text: string) => Either.right<unknown>(new JsonText(text))
+const unreadText = {
+  parse: Json.check,
+  decode: (_: unknown, text: string) => Either.right<unknown>(new Json.JsonText(text))
+}
 
 const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({
   headers: { ...headers, "content-type": "application/json" },
-  body: Buffer.from(JSON.stringify(body))
+  body: Buffer.from(Json.stringify(body) ?? "null")
 })
 
 /** By a client that somebody has changed, or made. */

@@ -159,15 +159,19 @@ describe("a streamed answer", () => {
   live("ends with a problem for a bug, also one in the answer", () =>
     Effect.gen(function* () {
       const buggy = dashboard(() => Effect.die("oops"), Effect.succeed(1))
-      const huge = Aggregation.make("huge", {
+      const circle = Aggregation.make("circle", {
         input: Schema.Struct({}),
         output: Schema.Unknown,
         sources: () => ({ one: Source.required(Effect.succeed(1)) }),
-        merge: () => BigInt(1)
+        merge: () => {
+          const circle: Array<unknown> = []
+          circle.push(circle)
+          return circle
+        }
       })
-      const { log, url } = yield* serve([buggy, huge])
+      const { log, url } = yield* serve([buggy, circle])
 
-      for (const path of ["/dashboard?id=1", "/huge"]) {
+      for (const path of ["/dashboard?id=1", "/circle"]) {
         const events = eventsOf((yield* ask(`${url}${path}`, sse)).text)
         assert.deepStrictEqual(
           events.slice(-2).map(({ data, event }) => [event, data["type"]]),

@@ -279,7 +279,8 @@ describe("Http.json", () => {
         [`null`, "the whole: expected {"],
         [`hello s3cret`, "the body is no JSON"],
         [`{"orders":[`, "the body is no JSON"],
-        [Buffer.from([0x22, 0xff, 0x22]), "the body is no JSON"],
+        [Buffer.from([0x22, 0xff, 0x22]), "the body is no UTF-8"],
+        ["[".repeat(1_001) + "]".repeat(1_001), "the body is nested more than 1,000 levels deep"],
         [``, "the body is empty"]
       ] as const) {
         const server = yield* sends(200, body)

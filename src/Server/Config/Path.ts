@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isJsonNumber } from "../../Json.ts"
 
 /**
  * The steps of a path: the name of a member, a position, or `each` of a list.
@@ -63,7 +64,7 @@ export const follow = (value: unknown, steps: ReadonlyArray<Step>): unknown => {
   for (const [index, step] of steps.entries()) {
     if (step === each)
       return Array.isArray(at) ? at.map((item) => follow(item, steps.slice(index + 1)) ?? null) : undefined
-    if (typeof at !== "object" || at === null) return undefined
+    if (typeof at !== "object" || at === null || isJsonNumber(at)) return undefined
     if (!Object.hasOwn(at, step) || (Array.isArray(at) && typeof step !== "number")) return undefined
     // It has this member, whichever it is.
     at = (at as Record<string | number, unknown>)[step]

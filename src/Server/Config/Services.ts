@@ -6,6 +6,7 @@
 import { Cause, Effect, Either, Exit, Option, Redacted, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import { isAbsolute, join } from "node:path"
+import * as Json from "../../Json.ts"
 import { InvalidOption } from "../../Options.ts"
 import { Drivers, type Questions, type ServiceSettings } from "../../Source.ts"
 import { kindOf } from "./Checks/Services.ts"
@@ -105,7 +106,7 @@ const connect = <K extends File.Kind>(kind: K, service: File.Service, settings: 
   )
 
 /** Something short that only the same question has, and which tells nothing of the secrets in it. */
-const tokenOf = (question: object): string => createHash("sha256").update(JSON.stringify(question)).digest("base64url")
+const tokenOf = (question: object): string => createHash("sha256").update(Json.stringify(question)!).digest("base64url")
 
 /** What the file says of a header counts for more than what a request does. */
 const sentOn = <Q extends Questions[File.Kind]>(question: Q, forwarded: Readonly<Record<string, string>>): Q =>

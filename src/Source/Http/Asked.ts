@@ -15,12 +15,17 @@ import { parsed, refusal, transportError } from "./Replies.ts"
 import * as Target from "./Target.ts"
 
 /**
- * Reads a value from JSON and its text; an `Either` is read at once.
+ * Reads a value from the text of a body.
  *
  * @since 0.1.0
  * @category models
  */
-export type Decode<A, R> = (json: unknown, text: string) => Effect.Effect<A, ParseResult.ParseError, R>
+export interface Reading<A, R> {
+  /** Left: why it is no JSON, to be put behind "the body". */
+  readonly parse: (text: string) => Either.Either<unknown, string>
+  /** An `Either` is known at once. */
+  readonly decode: (json: unknown, text: string) => Effect.Effect<A, ParseResult.ParseError, R>
+}
 
 /**
  * A value of JSON that is being asked for.
@@ -36,7 +41,7 @@ export class Asked<A, R> {
 
   constructor(
     where: Calling.Where,
-    private readonly decode: Decode<A, R>,
+    private readonly reading: Reading<A, R>,
     private readonly maxBytes: number
   ) {
     this.place = new Place(where)
@@ -133,10 +138,10 @@ export class Asked<A, R> {
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `${this.what()}: ${reason}` })
     const refused = refusal(source, () => this.what(), end, clock)
     if (refused !== undefined) return Exit.fail(refused)
-    const body = parsed(end, this.maxBytes)
+    const body = parsed(end, this.reading.parse, this.maxBytes)
     if ("malformed" in body) return Exit.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
-    const value = this.decode(body.json, body.text)
+    const value = this.reading.decode(body.json, body.text)
     if (!Calling.isKnown(value)) return Effect.mapError(value, misfit)
     return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
   }

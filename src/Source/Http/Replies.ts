@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Clock } from "effect"
+import { type Clock, Either } from "effect"
 import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../../Source.ts"
 import * as Fault from "../Fault.ts"
 import { type Broken, headerOf, type Reply } from "./Direct.ts"
@@ -46,16 +46,23 @@ const readRetryAfter = (text: string | undefined, now: number): number | undefin
  */
 export const parsed = (
   reply: Reply,
+  parse: (text: string) => Either.Either<unknown, string>,
   maxBytes: number
 ): { readonly json: unknown; readonly text: string } | { readonly malformed: string } => {
   const { body } = reply
   if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
+  if (body.length === 0) return { malformed: "the body is empty" }
+  const text = decoded(body)
+  if (text === undefined) return { malformed: `the body is no UTF-8${named(reply)}` }
+  const json = parse(text)
+  return Either.isRight(json) ? { json: json.right, text } : { malformed: `the body ${json.left}${named(reply)}` }
+}
+
+const decoded = (body: Uint8Array): string | undefined => {
   try {
-    const text = decoder.decode(body)
-    return { json: JSON.parse(text), text }
+    return decoder.decode(body)
   } catch {
-    // The message of the parser quotes the body.
-    return { malformed: body.length === 0 ? "the body is empty" : `the body is no JSON${named(reply)}` }
+    return undefined
   }
 }
 
