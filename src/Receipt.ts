@@ -32,6 +32,14 @@ export const CleanupState = Schema.Literal("done", "running", "gave-up")
 export type CleanupState = typeof CleanupState.Type
 
 /**
+ * An error as a tag and a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Described = Schema.Struct({ tag: Schema.String, message: Schema.String })
+
+/**
  * One call that a guard made: the first, again after a failure, or beside one that is slow. `outcome` is `null` while it
  * runs.
  *
@@ -42,7 +50,9 @@ export const Attempt = Schema.Struct({
   kind: Schema.Literal("first", "retry", "hedge"),
   start: Schema.Number,
   end: Instant,
-  outcome: Schema.NullOr(Schema.Literal("succeeded", "failed", "cancelled"))
+  outcome: Schema.NullOr(Schema.Literal("succeeded", "failed", "cancelled")),
+  /** What it failed with. */
+  error: Schema.optionalWith(Described, { exact: true })
 })
 
 /** @since 0.1.0 */
@@ -112,7 +122,7 @@ export const SourceReceipt = Schema.Struct({
   cleaned: Instant,
   /** The last that it said of how far it had got, with {@link progress}. */
   progress: Schema.NullOr(Schema.String),
-  error: Schema.NullOr(Schema.Struct({ tag: Schema.String, message: Schema.String })),
+  error: Schema.NullOr(Described),
   /** Only where a guard had something to say. */
   guards: Schema.optionalWith(Guards, { exact: true })
 })

@@ -115,11 +115,20 @@ describe("Resilience.standard", () => {
   )
 
   onMachine(
-    "waits for a breaker to let a call through, if the deadline allows",
+    "fails at once while the breaker is open, and waits for it only if the retry is told to and the deadline allows",
     Effect.gen(function* () {
       const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 500 })
       yield* Effect.exit(Breaker.with(breaker)(down))
-      const guarded = Resilience.standard({ name: "orders", breaker, retry: { delay: 0 } })
+      const standard = Resilience.standard({ name: "orders", breaker })
+      const [atOnce, open] = yield* timed(Gather.failFast([standard(succeeds(1))], { deadline: "10 seconds" }))
+      assert.strictEqual(atOnce, 0)
+      assert.deepInclude(failureOf(open), { _tag: "BreakerOpen", retryAfter: 500 })
+
+      const guarded = Resilience.standard({
+        name: "orders",
+        breaker,
+        retry: { delay: 0, while: Resilience.isTransient }
+      })
       const [late, refused] = yield* timed(Gather.failFast([guarded(succeeds(1))], { deadline: 500 }))
       assert.deepStrictEqual([late, Exit.isFailure(refused)], [0, true])
 
@@ -290,11 +299,13 @@ describe("Resilience.standard with answers that are shared", () => {
       const [first, second] = yield* Effect.all([shown, shown], { concurrency: 2 })
       const third = yield* shown
 
+      const timedOut = { tag: "SourceTimedOut", message: `Source "orders" did not answer within its limit of 50 ms` }
+      const down = `Source "orders" is unavailable: down`
       assert.deepStrictEqual(first, {
         calls: 4,
         attempts: [
-          { kind: "first", start: 0, end: 50, outcome: "failed" },
-          { kind: "hedge", start: 10, end: 15, outcome: "failed" },
+          { kind: "first", start: 0, end: 50, outcome: "failed", error: timedOut },
+          { kind: "hedge", start: 10, end: 15, outcome: "failed", error: { tag: "SourceUnavailable", message: down } },
           // There was no turn for it before 100, nor one for a second call beside it.
           { kind: "retry", start: 50, end: 100, outcome: "succeeded" },
           { kind: "hedge", start: 60, end: 100, outcome: "cancelled" }

@@ -102,7 +102,11 @@ const times = ({ end, start }) => (start === null ? "never asked" : `${time(star
  * @param {SourceReceipt} source
  */
 const notesOf = ({ cleaned, cleanup, end, error, fallback, guards, progress }) => {
-  const calls = guards?.attempts.map(({ kind, outcome }) => `${kind} ${outcome ?? "running"}`).join(", ")
+  const calls = guards?.attempts
+    .map(
+      ({ error, kind, outcome }) => `${kind} ${outcome ?? "running"}${error === undefined ? "" : ` (${error.message})`}`
+    )
+    .join(", ")
   return [
     ...(error === null ? [] : [`${error.tag}: ${error.message}`]),
     ...(progress === null ? [] : [`it had got as far as: ${progress}`]),

@@ -20,7 +20,7 @@ export interface Asked {
   /** Watches a fiber that the source lets go of, so that its cleanup counts as the source's. */
   readonly inner: () => Cleanup.Watch<unknown, unknown>
   /** A guard makes a call now; what it gives back is called when the call has ended. */
-  readonly attempt: (kind: Attempt["kind"]) => (outcome: Attempt["outcome"]) => void
+  readonly attempt: (kind: Attempt["kind"]) => (outcome: Attempt["outcome"], error?: Attempt["error"]) => void
   /** It has waited this many milliseconds for a place or a turn. */
   readonly queued: (millis: number) => void
   /** Its value did not come from a call of its own. */

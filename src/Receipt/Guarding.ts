@@ -30,14 +30,15 @@ export class Guarding {
   constructor(private readonly now: () => number) {}
 
   /** A call goes out now; what it gives back is called when the call has ended. */
-  attempt(kind: Attempt["kind"]): (outcome: Attempt["outcome"]) => void {
+  attempt(kind: Attempt["kind"]): (outcome: Attempt["outcome"], error?: Attempt["error"]) => void {
     this.calls += 1
     if (this.attempts.length === maxAttempts) return () => {}
     const attempt: (typeof this.attempts)[number] = { kind, start: this.instant(), end: null, outcome: null }
     this.attempts.push(attempt)
-    return (outcome) => {
+    return (outcome, error) => {
       attempt.end = this.instant()
       attempt.outcome = outcome
+      if (error !== undefined) attempt.error = error
     }
   }
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Cause, type Exit } from "effect"
-import type { Attempt as Listed } from "../Receipt.ts"
+import { type Attempt as Listed, describe } from "../Receipt.ts"
 import type { Asked } from "../Receipt/Asking.ts"
 
 /**
@@ -16,8 +16,10 @@ import type { Asked } from "../Receipt/Asking.ts"
 export interface Attempt {
   /** What the call is given as the source that is being asked. */
   readonly asked: Asked
-  /** The call has ended; what is said first holds. */
-  readonly end: (outcome: Listed["outcome"]) => void
+  /** Records how the call ended; the first record holds. */
+  readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
+  /** Records that it was told to stop. */
+  readonly cancelled: () => void
 }
 
 /**
@@ -32,10 +34,10 @@ export interface Attempt {
 export const begin = (asking: Asked, kind: Listed["kind"]): Attempt => {
   const listed = asking.attempt(kind)
   let ended = false
-  const end: Attempt["end"] = (outcome) => {
+  const end: typeof listed = (outcome, error) => {
     if (ended) return
     ended = true
-    listed(outcome)
+    listed(outcome, error)
   }
   let handedOn = false
   const asked: Asked = {
@@ -52,8 +54,15 @@ export const begin = (asking: Asked, kind: Listed["kind"]): Attempt => {
     refused: (by) => asking.refused(by),
     overdue: (holdsTheAnswer) => asking.overdue(holdsTheAnswer)
   }
-  return { asked, end }
+  return {
+    asked,
+    ended: (exit) => end(outcomeOf(exit), exit._tag === "Failure" ? errorOf(exit.cause) : undefined),
+    cancelled: () => end("cancelled")
+  }
 }
+
+const errorOf = (cause: Cause.Cause<unknown>) =>
+  Cause.isInterruptedOnly(cause) ? undefined : describe(Cause.squash(cause))
 
 /**
  * The word for how a call ended.

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, type Exit, Predicate, Schema, Stream } from "effect"
 import * as Options from "../Options.ts"
-import { Circuit, type State } from "./Breaker/Circuit.ts"
+import { describe } from "../Receipt.ts"
+import { Circuit, type Failure, type State } from "./Breaker/Circuit.ts"
 import { type BreakerOptions, read, type Settings } from "./Breaker/Settings.ts"
 import * as Telling from "./Breaker/Telling.ts"
 import * as Verdict from "./Breaker/Verdict.ts"
@@ -41,6 +42,7 @@ export {
 
 /**
  * A breaker did not let a call through, because too many before it have failed. It is transient: it says when to ask again.
+ * Guards do not wait for that by themselves. Its `cause` is the error of the call that opened the breaker.
  *
  * @since 0.1.0
  * @category errors
@@ -54,13 +56,19 @@ export class BreakerOpen extends Schema.TaggedError<BreakerOpen>("effect-muster/
     key: Schema.optional(Schema.String),
     /** What it opened for, in words. */
     reason: Schema.String,
+    /** What the call that opened it failed with, in words. */
+    lastFailure: Schema.optional(Schema.String),
+    /** The status of that failure, if it has one, as an HTTP status. */
+    status: Schema.optional(Schema.Number),
     /** In how many milliseconds a call may go through again, at the latest. */
-    retryAfter: Schema.Number
+    retryAfter: Schema.Number,
+    cause: Schema.optional(Schema.Defect)
   }
 ) {
   override get message() {
     const wait = Duration.format(Duration.millis(Math.ceil(this.retryAfter)))
-    return `${Telling.title(this.breaker, this.key)} is open: ${this.reason}; it may let a call through in ${wait}`
+    const last = this.lastFailure === undefined ? "" : ` (last: ${this.lastFailure})`
+    return `${Telling.title(this.breaker, this.key)} is open: ${this.reason}${last}; it may let a call through in ${wait}`
   }
 }
 
@@ -215,8 +223,23 @@ const build = (settings: Settings, key: string | undefined, listeners: Telling.L
   const refuse = ({ asking, now }: Patience.Arrival): Effect.Effect<never, BreakerOpen> => {
     asking.refused("breaker")
     Metrics.refused(name, "breaker")
-    const retryAfter = circuit.refusesFor(now)
-    return new BreakerOpen({ source: asking.name, breaker: name, key, reason: circuit.reason, retryAfter })
+    const { failure, reason } = circuit
+    return new BreakerOpen({
+      source: asking.name,
+      breaker: name,
+      key,
+      reason,
+      retryAfter: circuit.refusesFor(now),
+      lastFailure: failure?.message,
+      status: statusOf(failure?.cause),
+      ...(failure?.cause === undefined ? {} : { cause: failure.cause })
+    })
+  }
+  const failureOf = (exit: Exit.Exit<unknown, unknown>, slow: boolean): Failure => {
+    if (exit._tag === "Success" || Cause.isInterruptedOnly(exit.cause) || slow)
+      return { message: `it took longer than ${Duration.format(Duration.millis(slowAfter))}`, cause: undefined }
+    const cause = Cause.squash(exit.cause)
+    return { message: describe(cause).message, cause }
   }
 
   return {
@@ -235,7 +258,8 @@ const build = (settings: Settings, key: string | undefined, listeners: Telling.L
             Effect.suspend(() => {
               const { now } = arrival
               const slow = now - began > slowAfter
-              circuit.settle(admitted, slow ? "failed" : Verdict.ofExit(exit, settings.classify), now)
+              const verdict = slow ? "failed" : Verdict.ofExit(exit, settings.classify)
+              circuit.settle(admitted, verdict, now, () => failureOf(exit, slow))
               return tell(arrival.clock)
             })
           )
@@ -248,3 +272,6 @@ const build = (settings: Settings, key: string | undefined, listeners: Telling.L
       )
   }
 }
+
+const statusOf = (error: unknown): number | undefined =>
+  Predicate.hasProperty(error, "status") && typeof error.status === "number" ? error.status : undefined

@@ -35,7 +35,7 @@ export type Hedge = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A
 export interface HedgeOptions {
   /** Its name in metrics; default `"unnamed"`. */
   readonly name?: string | undefined
-  /** Which errors of the first call are worth a second one at once; default `isTransient`. */
+  /** Which errors of the first call are worth a second one at once; default {@link Transient.isWorthRepeating}. */
   readonly while?: ((error: unknown) => boolean) | undefined
   /**
    * Of the sources of one gather, hedges those alone that hold the answer: a slow one waits with its second call until
@@ -60,7 +60,7 @@ export const none: Hedge = (effect) => effect
  * - A first call that fails before is followed by the second at once, unless its error asks to be left alone with a
  *   `retryAfter`.
  * - The first success is the answer, and the other call is cancelled; nobody waits for its cleanup. When both fail, it
- *   fails with the error of the one that failed last.
+ *   fails with the error of the one that failed last; what a guard inside refuses decides nothing while the other runs.
  * - What is marked as `once` is called once. Nor is there a second call when the budget is used up, or when half of the
  *   calls of the last minute took longer than the time that remains.
  *
@@ -98,16 +98,22 @@ type Delay = (latency: Latency.Latency, now: number) => number
 
 const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
   const { budget = Budget.make({ ratio: 0.05, burst: 10 }), criticalPath = false, name = "unnamed" } = options
-  const isWorthIt = options.while ?? Transient.isTransient
+  const isWorthIt = options.while ?? Transient.isWorthRepeating
   const latency = Latency.make(where)
   const count = Metrics.counting(Metrics.hedges, name)
 
   /** It may pass: another call may do better. */
   const mayPass = (exit: Exit.Exit<unknown, unknown>) => Option.exists(Transient.errorOf(exit), isWorthIt)
 
-  /** The call that is the answer, once there is one: the first that is good or beyond hope, else the last of all. */
-  const decided = <A, E>({ ended, runners }: Race<A, E>): Runner<A, E> | undefined =>
-    ended.find(({ exit }) => !mayPass(exit!)) ?? (ended.length === runners.length ? ended.at(-1) : undefined)
+  /**
+   * The call that is the answer, once there is one: the first that is good or beyond hope, else the last of all that a guard
+   * inside did not refuse. A refused call says nothing of the other one.
+   */
+  const decided = <A, E>({ ended, runners }: Race<A, E>): Runner<A, E> | undefined => {
+    const final = ended.find(({ exit }) => !mayPass(exit!) && !wasRefused(exit!))
+    if (final !== undefined || ended.length < runners.length) return final
+    return ended.findLast(({ exit }) => !wasRefused(exit!)) ?? ended.at(-1)
+  }
 
   const hedged = <A, E, R>(effect: Effect.Effect<A, E, R>, restore: Restore) =>
     Effect.gen(function* () {
@@ -120,18 +126,16 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
       const start = (kind: "first" | "hedge") => {
         const attempt = Attempt.begin(asking, kind)
         const inner = asking.inner()
-        const end = (outcome: "succeeded" | "failed" | "cancelled") => {
-          attempt.end(outcome)
-          if (kind === "hedge") count(outcome)
-        }
         return race.start(Effect.provideService(watched.inside(effect), Asking, attempt.asked), {
           ...inner,
           ended: (exit) => {
-            end(Attempt.outcomeOf(exit))
+            attempt.ended(exit)
+            if (kind === "hedge") count(Attempt.outcomeOf(exit))
             if (kind === "first") latency.ended(exit, arrival.now - began, arrival.now)
           },
           cancelled: () => {
-            end("cancelled")
+            attempt.cancelled()
+            if (kind === "hedge") count("cancelled")
             inner.cancelled()
           }
         })
@@ -168,6 +172,8 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
 
   return (effect) => Effect.uninterruptibleMask((restore) => hedged(effect, restore))
 }
+
+const wasRefused = (exit: Exit.Exit<unknown, unknown>) => Option.exists(Transient.errorOf(exit), Transient.isRefusal)
 
 const asksForPeace = (exit: Exit.Exit<unknown, unknown>) =>
   Option.exists(Transient.errorOf(exit), (error) => (Transient.retryAfter(error) ?? 0) > 0)

@@ -116,7 +116,8 @@ export interface RateLimitOptions {
  * - First come, first served; of several tenants, each in turn.
  * - A wait longer than what remains until the deadline fails with `RateLimited` at once, which says when to come again. Where
  *   that cannot be known (another tenant comes first later, or heavy calls leave gaps in a window), it fails at the deadline.
- * - Whoever goes away while waiting has taken nothing: the others move up.
+ * - Whoever goes away while waiting has taken nothing: the others move up. A call that a guard inside it then refuses has
+ *   used its turn.
  * - When a call fails with an error that has a `retryAfter`, all calls of the key are held back for so long.
  *
  * @example
@@ -176,11 +177,9 @@ export {
   withRateLimit as with
 }
 
-const guards = new Set(["BreakerOpen", "BulkheadFull", "RateLimited"])
-
 const asked = (error: unknown): number | undefined =>
   // A breaker inside says when it will probe the source. That is no wish of the source.
-  guards.has(String((error as { readonly _tag?: unknown } | null)?._tag)) ? undefined : Transient.retryAfter(error)
+  Transient.isRefusal(error) ? undefined : Transient.retryAfter(error)
 
 const build = <E>(where: string, options: RateLimitOptions, source: Turns.Source<E>): RateLimit<E> => {
   const { learn = asked, name = "unnamed", rule } = options

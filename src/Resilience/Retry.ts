@@ -39,7 +39,10 @@ export interface RetryOptions {
   readonly delay?: Duration.DurationInput | undefined
   /** The longest wait of all. An error that asks for a longer one is not retried. Default 10 seconds. */
   readonly maxDelay?: Duration.DurationInput | undefined
-  /** Which errors are worth another call; default `isTransient`. */
+  /**
+   * Which errors are worth another call; default {@link Transient.isWorthRepeating}: transient ones of the source. With
+   * `isTransient` it also waits until a guard inside it no longer refuses.
+   */
   readonly while?: ((error: unknown) => boolean) | undefined
   /** Also calls again what is marked as `once`; default false. */
   readonly repeatOnce?: boolean | undefined
@@ -62,6 +65,7 @@ export const none: Retry = (effect) => effect
  *   asks for with a `retryAfter`, in milliseconds.
  * - A call that could not end in time is not made: the failure is the answer at once when its wait and half of the calls of
  *   the last minute would take longer than the time that remains. The first call is always made.
+ * - A refusal of a guard inside it (`BreakerOpen`, `BulkheadFull`, `RateLimited`) is the answer at once.
  * - What is marked as `once` is called once; defects and interruptions are no failures to call again after.
  * - When the budget is used up, the failure is the answer.
  *
@@ -83,7 +87,7 @@ export const make = (options: RetryOptions = {}): Retry => {
   const delay = Bounds.wait(where, "delay", options.delay ?? 50)
   const maxDelay = Options.duration(where, "maxDelay", options.maxDelay ?? 10_000)
   const { budget = Budget.make({ ratio: 0.2, perSecond: 10 }), name = "unnamed", repeatOnce = false } = options
-  const isWorthIt = options.while ?? Transient.isTransient
+  const isWorthIt = options.while ?? Transient.isWorthRepeating
   const latency = Latency.make(where)
   const count = Metrics.counting(Metrics.retries, name)
 
@@ -101,7 +105,7 @@ export const make = (options: RetryOptions = {}): Retry => {
           Effect.provideService(Asking, attempt.asked),
           Effect.onExit((exit) =>
             Effect.sync(() => {
-              attempt.end(Attempt.outcomeOf(exit))
+              attempt.ended(exit)
               if (made > 1) count(Attempt.outcomeOf(exit))
             })
           ),

@@ -235,9 +235,33 @@ describe("Breaker", () => {
       assert.deepInclude(error, { source: "orders of 42", breaker: "orders", retryAfter: 750, reason: "1 call failed" })
       assert.strictEqual(
         error.message,
-        `The breaker "orders" is open: 1 call failed; it may let a call through in 750ms`
+        `The breaker "orders" is open: 1 call failed (last: Source "orders" is unavailable: down); it may let a call through in 750ms`
       )
       assert.isTrue(isTransient(error))
+      assert.deepInclude(error.cause, { _tag: "SourceUnavailable", reason: "down" })
+    })
+  )
+
+  onMachine(
+    "says what the call that opened it failed with, its status too, until it closes",
+    Effect.gen(function* () {
+      const breaker = Breaker.make({ name: "orders", trip: Breaker.consecutive(2), openFor: 100, slowAfter: 50 })
+      const refusal = Effect.flatMap(Effect.flip(Breaker.with(breaker)(Effect.as(fine, 1))), (error) =>
+        error._tag === "BreakerOpen" ? Effect.succeed(error) : Effect.dieMessage("not refused")
+      )
+      const answered = Object.assign(new Error("GET http://orders/ answered 503"), { status: 503 })
+      yield* ask(breaker, fails(new Error("the first of two")))
+      yield* ask(breaker, Effect.fail(answered))
+      assert.deepInclude(yield* refusal, { lastFailure: answered.message, status: 503, cause: answered })
+
+      yield* Effect.sleep(100)
+      yield* ask(breaker, dies("a bug"))
+      assert.deepInclude(yield* refusal, { lastFailure: "a bug", status: undefined, cause: "a bug" })
+
+      yield* Effect.sleep(100)
+      yield* ask(breaker, succeeds("slow", { after: 51 }))
+      assert.deepInclude(yield* refusal, { lastFailure: "it took longer than 50ms", status: undefined })
+      assert.isFalse("cause" in (yield* refusal))
     })
   )
 
@@ -355,9 +379,9 @@ describe("what a breaker leaves", () => {
       )
 
       assert.deepStrictEqual(lines, [
-        `WARN The breaker "logged" is open: 1 call failed [open]`,
+        `WARN The breaker "logged" is open: 1 call failed (last: Source "orders" is unavailable: down) [open]`,
         `INFO The breaker "logged" is half-open: it was open for long enough [half-open]`,
-        `WARN The breaker "logged" is open: a probe failed [open]`,
+        `WARN The breaker "logged" is open: a probe failed (last: Source "orders" is unavailable: down) [open]`,
         `INFO The breaker "logged" is half-open: it was open for long enough [half-open]`,
         `INFO The breaker "logged" is closed: a probe succeeded [closed]`
       ])
@@ -426,7 +450,7 @@ describe("the circuit of a breaker, whatever happens", () => {
               if (before === "open") assert.strictEqual(era !== undefined, now >= opened + 100)
             } else if (running.length > 0) {
               const [ended] = running.splice(event.which % running.length, 1)
-              circuit.settle(ended!.era, event.do, now)
+              circuit.settle(ended!.era, event.do, now, () => ({ message: "down", cause: undefined }))
               if (event.do === "ignored") assert.strictEqual(circuit.state, before)
             }
             for (const change of circuit.changes.splice(0)) if (change.to === "open") opened = now

@@ -391,18 +391,19 @@ describe("what a hedge leaves", () => {
           fails(unavailable(), { after: 40 }),
           succeeds("fine", { after: 10 })
         )
+      const error = { tag: "SourceUnavailable", message: `Source "orders" is unavailable: down` }
       const [, inside] = yield* timed(guardsOf(script().pipe(hedge, retry)))
       assert(inside._tag === "Success")
       assert.deepStrictEqual(inside.value?.attempts, [
-        { kind: "first", start: 0, end: 70, outcome: "failed" },
-        { kind: "hedge", start: 50, end: 90, outcome: "failed" },
+        { kind: "first", start: 0, end: 70, outcome: "failed", error },
+        { kind: "hedge", start: 50, end: 90, outcome: "failed", error },
         { kind: "retry", start: 90, end: 100, outcome: "succeeded" }
       ])
 
       const [, around] = yield* timed(guardsOf(script().pipe(retry, hedge)))
       assert(around._tag === "Success")
       assert.deepStrictEqual(around.value?.attempts, [
-        { kind: "first", start: 0, end: 70, outcome: "failed" },
+        { kind: "first", start: 0, end: 70, outcome: "failed", error },
         { kind: "hedge", start: 50, end: 80, outcome: "cancelled" },
         { kind: "retry", start: 70, end: 80, outcome: "succeeded" }
       ])

@@ -4,6 +4,7 @@ import * as fc from "fast-check"
 import * as Deadline from "../../src/Deadline.ts"
 import * as Gather from "../../src/Gather.ts"
 import { SourceTimedOut } from "../../src/Outcome.ts"
+import { isTransient } from "../../src/Resilience/Transient.ts"
 import * as Breaker from "../../src/Resilience/Breaker.ts"
 import * as Budget from "../../src/Resilience/Budget.ts"
 import { once } from "../../src/Resilience/Idempotence.ts"
@@ -234,12 +235,13 @@ describe("a retry and calls that must not be made twice", () => {
   )
 
   onMachine(
-    "makes one again that a guard inside refused, since it was never made",
+    "makes one again that a guard inside refused, if told to: it was never made",
     Effect.gen(function* () {
       const breaker = Breaker.make({ trip: Breaker.consecutive(1), openFor: 500 })
       yield* Effect.exit(Breaker.with(breaker)(down))
       const call = inTurn<string, unknown>(fine)
-      const [elapsed, exit] = yield* timed(call.pipe(once, Breaker.with(breaker), retry))
+      const patient = Retry.make({ delay: 0, while: isTransient })
+      const [elapsed, exit] = yield* timed(call.pipe(once, Breaker.with(breaker), patient))
 
       assert.deepStrictEqual([elapsed, exit], [500, Exit.succeed("fine")])
     })
@@ -315,14 +317,15 @@ describe("what a retry leaves", () => {
       const retry = Retry.make({ attempts: 3, delay: 100, budget: Budget.make({ ratio: 0, perSecond: 1 }) })
       const call = inTurn<string, unknown>(fails(unavailable(), { after: 10 }), down)
       const [, exit] = yield* timed(halfway(guardsOf(retry(call))))
+      const error = { tag: "SourceUnavailable", message: `Source "orders" is unavailable: down` }
 
       assert.deepStrictEqual(
         exit,
         Exit.succeed({
           calls: 2,
           attempts: [
-            { kind: "first", start: 0, end: 10, outcome: "failed" },
-            { kind: "retry", start: 60, end: 60, outcome: "failed" }
+            { kind: "first", start: 0, end: 10, outcome: "failed", error },
+            { kind: "retry", start: 60, end: 60, outcome: "failed", error }
           ],
           queued: 0,
           served: null,

@@ -24,6 +24,21 @@ export interface Change {
   readonly from: State
   readonly to: State
   readonly reason: string
+  /** Where it opens: the failure that was one too many. */
+  readonly failure: Failure | undefined
+}
+
+/**
+ * Why a call counts as failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failure {
+  /** In words. */
+  readonly message: string
+  /** The error or the defect; `undefined` for a call that was too slow. */
+  readonly cause: unknown
 }
 
 /**
@@ -49,6 +64,8 @@ export class Circuit {
   state: State = "closed"
   /** Why it last left the closed state. */
   reason = ""
+  /** The failure that opened it last: at first, or of a probe. */
+  failure: Failure | undefined = undefined
   /** Changes that nobody has been told of yet. */
   readonly changes: Array<Change> = []
   private tally: Tally
@@ -80,26 +97,28 @@ export class Circuit {
     return this.era
   }
 
-  /** A call that was let through has ended. */
-  settle(admitted: number, verdict: Verdict, now: number): void {
+  /** A call that was let through has ended. `failureOf` is asked for where it opens the circuit. */
+  settle(admitted: number, verdict: Verdict, now: number, failureOf: () => Failure): void {
     if (admitted !== this.era) return
-    if (this.state === "half-open") return this.probed(verdict, now)
+    if (this.state === "half-open") return this.probed(verdict, now, failureOf)
     if (verdict === "succeeded") this.tally.succeeded(now)
     if (verdict !== "failed") return
     const reason = this.tally.failed(now)
-    if (reason !== undefined) this.become("open", reason, now)
+    if (reason !== undefined) this.become("open", reason, now, failureOf())
   }
 
-  private probed(verdict: Verdict, now: number): void {
+  private probed(verdict: Verdict, now: number, failureOf: () => Failure): void {
     this.probing -= 1
-    if (verdict === "failed") return this.become("open", "a probe failed", now)
+    if (verdict === "failed") return this.become("open", "a probe failed", now, failureOf())
     if (verdict === "succeeded") this.succeeded += 1
     if (this.succeeded < this.options.probes) return
     this.become("closed", this.succeeded === 1 ? "a probe succeeded" : `${this.succeeded} probes succeeded`, now)
   }
 
-  private become(to: State, reason: string, now: number): void {
-    this.changes.push({ from: this.state, to, reason })
+  private become(to: State, reason: string, now: number, failure?: Failure): void {
+    this.changes.push({ from: this.state, to, reason, failure })
+    if (to === "open") this.failure = failure
+    if (to === "closed") this.failure = undefined
     if (this.state === "closed") this.reason = reason
     this.state = to
     this.freePlaces(now)

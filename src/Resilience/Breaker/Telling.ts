@@ -22,6 +22,10 @@ export interface Transition {
   readonly to: State
   /** Why, in words. */
   readonly reason: string
+  /** Where it opens: what the call that opened it failed with, in words. */
+  readonly lastFailure: string | undefined
+  /** The error of that call. */
+  readonly cause: unknown
   /** Milliseconds since 1970. */
   readonly at: number
 }
@@ -96,7 +100,9 @@ export const make = (circuit: Circuit, breaker: string, key: string | undefined,
       const at = clock.unsafeCurrentTimeMillis()
       const changes: ReadonlyArray<Change> = circuit.changes.splice(0)
       return Effect.all(
-        changes.map((change) => tellOf({ breaker, key, ...change, at })),
+        changes.map(({ failure, ...change }) =>
+          tellOf({ breaker, key, ...change, lastFailure: failure?.message, cause: failure?.cause, at })
+        ),
         { discard: true }
       )
     },
@@ -118,8 +124,10 @@ export const make = (circuit: Circuit, breaker: string, key: string | undefined,
 export const title = (breaker: string, key: string | undefined): string =>
   `The breaker "${breaker}"${key === undefined ? "" : ` of "${key}"`}`
 
-const log = ({ breaker, from, key, reason, to }: Transition): Effect.Effect<void> =>
-  Effect.logWithLevel(
+const log = ({ breaker, from, key, lastFailure, reason, to }: Transition): Effect.Effect<void> => {
+  const because = lastFailure === undefined ? reason : `${reason} (last: ${lastFailure})`
+  return Effect.logWithLevel(
     to === "open" ? LogLevel.Warning : LogLevel.Info,
-    `${title(breaker, key)} is ${to}: ${reason}`
-  ).pipe(Effect.annotateLogs({ breaker, ...(key === undefined ? {} : { key }), from, to, reason }))
+    `${title(breaker, key)} is ${to}: ${because}`
+  ).pipe(Effect.annotateLogs({ breaker, ...(key === undefined ? {} : { key }), from, to, reason: because }))
+}

@@ -16,9 +16,6 @@ export type Verdict = "succeeded" | "failed" | "ignored"
 
 const verdicts: Readonly<Record<string, Verdict>> = {
   SourceRejected: "succeeded",
-  BreakerOpen: "ignored",
-  BulkheadFull: "ignored",
-  RateLimited: "ignored",
   StoreUnavailable: "ignored",
   DeadlineExceeded: "ignored"
 }
@@ -30,8 +27,10 @@ const verdicts: Readonly<Record<string, Verdict>> = {
  * @since 0.1.0
  * @category getters
  */
-export const ofError = (error: unknown): Verdict =>
-  (Predicate.hasProperty(error, "_tag") ? verdicts[String(error._tag)] : undefined) ?? "failed"
+export const ofError = (error: unknown): Verdict => {
+  if (Transient.isRefusal(error)) return "ignored"
+  return (Predicate.hasProperty(error, "_tag") ? verdicts[String(error._tag)] : undefined) ?? "failed"
+}
 
 /**
  * What an exit says: a defect that it does not work, an interruption nothing.
