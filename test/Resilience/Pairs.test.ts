@@ -36,7 +36,7 @@ const guards = {
     }
   },
   rateLimit: () => {
-    const limit = RateLimit.make({ rule: RateLimit.tokenBucket({ limit: 2, burst: 2 }) })
+    const limit = RateLimit.make({ rule: RateLimit.tokenBucket({ limit: 2, per: "20 seconds", burst: 2 }) })
     return {
       guard: RateLimit.with(limit) as Guard,
       left: Effect.map(limit.waiting(), (waiting) => (waiting === 0 ? "nothing" : "a turn"))
@@ -56,8 +56,8 @@ const guards = {
   }
 }
 type Name = keyof typeof guards
-/** Far enough for what happens at once, and too soon for the next turn of a rate limit. */
-const within = Deadline.within(300)
+/** Long enough to wait for an open breaker, and too short to wait for the next turn of a rate limit. */
+const within = Deadline.within(5_000)
 const names = Object.keys(guards) as ReadonlyArray<Name>
 
 /** Guards that let no call through now, and what they fail with. */
@@ -98,7 +98,7 @@ describe("a guard that refuses a call", () => {
           if (tag === "RateLimited") return
 
           // By then the breaker lets a probe through, the bulkhead has a place, and an outer rate limit its turns again.
-          yield* Effect.sleep(1_000)
+          yield* Effect.sleep(20_000)
           const [elapsed, exit] = yield* timed(within(guard(inner(call))))
           assert.deepStrictEqual([elapsed, exit._tag, call.asked.length], [0, "Success", 1])
         })
