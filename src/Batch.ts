@@ -8,7 +8,7 @@
  */
 import { Clock, type Duration, Effect, Schema, Stream } from "effect"
 import { Engine, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
-import { encoded, runItem } from "./Batch/Item.ts"
+import { encoded, read, runItem } from "./Batch/Item.ts"
 import { BatchUnknown, type ItemConflict, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
 import * as Manifest from "./Batch/Manifest.ts"
 import * as Ndjson from "./Batch/Ndjson.ts"
@@ -162,7 +162,8 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
 
 /**
  * The same with the items of a file of one JSON value a line, which is read as a stream. An item that is refused is named
- * by its line.
+ * by its line. A number that no JavaScript number holds is a `Json.JsonNumber`, which keeps its digits; a schema of
+ * `Schema.Number` refuses it.
  *
  * Say `same` if the file is the very same as in an earlier run: what the ledger has of it is not read again then, it begins
  * where that run stopped reading.
@@ -244,7 +245,7 @@ export const results = <I, A, E, R, IEncoded, AEncoded>(
   Stream.unwrap(
     Effect.map(Ledger, (ledger) =>
       Stream.mapEffect(ledger.rows(batch.name, { states: ["done"] }), ({ id, result }) =>
-        Effect.suspend(() => Schema.decodeUnknown(batch.result)(JSON.parse(result ?? "null"))).pipe(
+        Effect.suspend(() => Schema.decodeUnknown(batch.result)(read(result ?? "null"))).pipe(
           Effect.orDie,
           Effect.map((value) => [id, value] as const)
         )

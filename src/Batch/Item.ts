@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Cause, Effect, ParseResult, Schema } from "effect"
+import { Cause, Effect, Either, ParseResult, Schema } from "effect"
 import { createHash } from "node:crypto"
 import type { Batch } from "../Batch.ts"
+import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
 import type { Claimed, NewItem } from "./Ledger.ts"
 import * as Rules from "./Rules.ts"
@@ -21,16 +22,38 @@ export const runItem = <I, A, E, R, IEncoded, AEncoded>(
   claimed: Claimed,
   rules: Rules.Rules | undefined
 ): Effect.Effect<string, Rules.Classified, R> =>
-  Effect.suspend(() => Schema.decodeUnknown(item)(JSON.parse(claimed.item))).pipe(
+  Effect.suspend(() => Schema.decodeUnknown(item)(read(claimed.item))).pipe(
     Effect.orDie,
     Effect.flatMap(run),
     Effect.flatMap((value) => Effect.orDie(Schema.encode(result)(value))),
-    Effect.map((value) => JSON.stringify(value) ?? "null"),
+    Effect.map((value) => Json.stringify(value) ?? "null"),
     Effect.catchAllCause((cause) =>
       // An interruption is the end of the run, not of the item.
       Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.fail(Rules.classify(cause, rules, classOf))
     )
   )
+
+/**
+ * Reads JSON that the ledger has; a number that no JavaScript number holds is a `JsonNumber`. Throws for what is no such JSON.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const read = (text: string): unknown =>
+  Either.getOrThrowWith(Json.parse(text), (reason) => new Error(`the JSON in the ledger ${reason}`))
+
+/**
+ * Says what is wrong with the id of an item: it must have 1 to 1,000 characters, all of which every ledger can hold.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const wrongId = (id: unknown): string | undefined => {
+  if (typeof id !== "string" || id === "" || id.length > 1_000) return "its id must be a text of 1 to 1,000 characters"
+  if (!/[\0\p{Surrogate}]/u.test(id)) return undefined
+  const what = id.includes("\0") ? "a NUL (\\u0000)" : "half of a surrogate pair"
+  return `its id ${JSON.stringify(id)} has ${what} in it, which not every ledger can hold: give it an id without`
+}
 
 /**
  * An item as the ledger has it. One that does not fit its schema, or has no id, is a mistake in the program: a defect.
@@ -43,12 +66,15 @@ export const encoded = <I, A, E, R, IEncoded, AEncoded>(
   value: I,
   { id, position }: { readonly id: string; readonly position: number }
 ): Effect.Effect<NewItem> => {
-  if (typeof id !== "string" || id === "" || id.length > 1_000) {
-    Options.refuse(`Batch.run "${name}"`, `the id of item ${position + 1}`, id, "a text of 1 to 1,000 characters")
+  if (wrongId(id) !== undefined) {
+    const expected = "a text of 1 to 1,000 characters, without NUL and without half of a surrogate pair"
+    Options.refuse(`Batch.run "${name}"`, `the id of item ${position + 1}`, id, expected)
   }
   // As everything of `ParseResult`, this is computed at once where the schema can be.
   return ParseResult.map(ParseResult.orElse(Schema.encode(item)(value), Effect.die), (encoded) => {
-    const text = JSON.stringify(encoded)
+    // An item without JSON, such as a function, is a mistake as well.
+    const text =
+      Json.stringify(encoded) ?? Options.refuse(`Batch.run "${name}"`, `item ${position + 1}`, encoded, "JSON")
     return { id, position, item: text, hash: createHash("sha256").update(text).digest("base64url") }
   })
 }

@@ -7,8 +7,9 @@ import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effe
 import { open } from "node:fs/promises"
 import { getSystemErrorMap } from "node:util"
 import type { Batch } from "../Batch.ts"
+import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
-import { encoded } from "./Item.ts"
+import { encoded, wrongId } from "./Item.ts"
 import type { ItemConflict, NewItem } from "./Ledger.ts"
 
 /**
@@ -71,14 +72,14 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
   const idOf = options.idOf ?? batch.id
   const itemOf = ({ end, line, open, text }: Line): Effect.Effect<NewItem, FileRejected> => {
     const rejected = (reason: string) => new FileRejected({ file, line, reason })
-    const value = parsed(text)
-    if (Either.isLeft(value)) return rejected(`it is no JSON${lastWords(open, value.left)}`)
+    const value = Json.parse(text)
+    if (Either.isLeft(value)) return rejected(`it ${value.left}${open ? cutOff : whereIn(text)}`)
     // These are computed at once where the schema is, without an effect for each item.
     const decoded = ParseResult.mapError(decode(value.right), (error) => rejected(misfit(error)))
     return ParseResult.flatMap(decoded, (item) => {
       const id = idOf(item, line)
-      if (typeof id !== "string" || id === "" || id.length > 1_000)
-        return rejected(`its id must be a text of 1 to 1,000 characters`)
+      const wrong = wrongId(id)
+      if (wrong !== undefined) return rejected(wrong)
       return ParseResult.map(encoded(batch, item, { id, position: line - 1 }), (stored) => ({ ...stored, end }))
     })
   }
@@ -103,14 +104,6 @@ const itemsUntil = (lines: ReadonlyArray<Line>, itemOf: (line: Line) => Effect.E
     }
     return Stream.fromChunk(Chunk.unsafeFromArray(items))
   })
-
-const parsed = (text: string): Either.Either<unknown, unknown> => {
-  try {
-    return Either.right(JSON.parse(text))
-  } catch (error) {
-    return Either.left(error)
-  }
-}
 
 /**
  * Reads a file to its end and says what is wrong with it, before anything is done. Of repeated ids, it sees those among the
@@ -204,7 +197,7 @@ async function* linesOf(file: string, from: Place, maxBytes: number): AsyncGener
         line += 1
         const read = textOf(piece.subarray(start, to), maxBytes)
         if ("reason" in read) return new FileRejected({ file, line, reason: read.reason })
-        if (read.text.trim() !== "") found.push({ line, text: read.text, end: offset + to + (open ? 0 : 1), open })
+        if (/[^ \t\r]/.test(read.text)) found.push({ line, text: read.text, end: offset + to + (open ? 0 : 1), open })
         return undefined
       }
       let bad: FileRejected | undefined
@@ -240,8 +233,17 @@ const textOf = (bytes: Buffer, maxBytes: number): { readonly text: string } | { 
 }
 
 /** A line is cut off where a file was not written to its end. */
-const lastWords = (isLast: boolean, error: unknown) =>
-  isLast ? "; it is the last line, and has no newline: the file may have been cut off" : `: ${messageOf(error)}`
+const cutOff = "; it is the last line, and has no newline: the file may have been cut off"
+
+/** What the parser says of where a line is no JSON. */
+const whereIn = (text: string): string => {
+  try {
+    JSON.parse(text)
+    return ""
+  } catch (error) {
+    return `: ${messageOf(error)}`
+  }
+}
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 

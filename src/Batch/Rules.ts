@@ -70,8 +70,9 @@ export interface Classified {
 /**
  * Reads the cause of a failed item.
  *
- * Its class is its HTTP `status` if it has one, `429` if it says when to come back, else its `_tag`, else its name. The
- * error of a source that an aggregation wraps in `SourceFailed` counts as itself.
+ * Its class is its HTTP `status` if it has one, `429` if it says when to come back, else its `_tag`, else its name. A class
+ * without a rule goes by the rule for the tag: a 503 that is a `SourceUnavailable` is retried. The error of a source that an
+ * aggregation wraps in `SourceFailed` counts as itself.
  *
  * @since 0.1.0
  * @category getters
@@ -91,8 +92,10 @@ export const classify = <E>(
   const { message, tag } = describe(inner)
   const retryAfter = numberAt(inner, "retryAfter")
   const status = numberAt(inner, "status")
-  const found = classOf(error.value) ?? status?.toString() ?? (retryAfter === undefined ? tag : "429")
-  const action = (Object.hasOwn(rules, found) ? rules[found] : undefined) ?? rules.default
+  const named = classOf(error.value)
+  const found = named ?? status?.toString() ?? (retryAfter === undefined ? tag : "429")
+  const ruleOf = (name: string) => (Object.hasOwn(rules, name) ? rules[name] : undefined)
+  const action = ruleOf(found) ?? (named === undefined ? ruleOf(tag) : undefined) ?? rules.default
   return { failure: { class: found, message }, action, retryAfter }
 }
 

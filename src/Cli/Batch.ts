@@ -48,6 +48,13 @@ const maxFailed = Flags.parsed("max-failed", {
   }
 })
 
+const http = (about: string) =>
+  Flags.baseUrl(
+    "http",
+    about,
+    ", without \${id} or other fields of an item: each item is sent to this one URL, as the body of a POST. For a URL of its own for each item, give a --module that asks it"
+  )
+
 /** Which batch is meant. */
 const which = {
   ledger: Flags.parsed("ledger", {
@@ -95,7 +102,7 @@ const only = text("only", "class", "those of one class, such as 429 or SourceUna
 export const flags = {
   run: {
     input: file("input", "one item of JSON a line; its id is its field id, else its line"),
-    http: Flags.baseUrl("http", "sends each item there with POST, and takes the answer for its result"),
+    http: http("sends each item there as the body of a POST, and takes the answer for its result"),
     header: Flags.repeated("header", {
       kind: "header",
       about: "sends it with --http, like 'authorization: Bearer \${TOKEN}', which is read from the environment",
@@ -103,7 +110,10 @@ export const flags = {
       parse: Headers.one,
       secret: true
     }),
-    module: file("module", "runs each item with the default export: a function, a Batch or an Aggregation"),
+    module: file(
+      "module",
+      "runs each item with the default export: a function, a Batch or an Aggregation. A number that no JavaScript number holds is a JsonNumber to it, with its text"
+    ),
     ...tuning,
     ...which,
     json
@@ -111,7 +121,7 @@ export const flags = {
   again: { ...tuning, ...which, json },
   redrive: { only, ...tuning, ...which, json },
   worker: {
-    http: Flags.baseUrl("http", "sends each item there; default: whatever the batch was begun with"),
+    http: http("sends each item there; default: whatever the batch was begun with"),
     module: file("module", "runs each item with the default export; default: whatever the batch was begun with"),
     concurrency: count("concurrency", "how many items it runs at once; default: that of the batch"),
     rate: Flags.parsed("rate", { ...rateSpec, about: "at most so many items by all workers together, like 50/s" }),

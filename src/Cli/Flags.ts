@@ -80,19 +80,19 @@ export const duration = (name: string, about: string): Flag.Options<Option.Optio
   parsed(name, { kind: "duration", about, expected: Options.expectedDuration, parse: Options.parseDuration })
 
 /**
- * The base URL of an HTTP service, without the slash at its end.
+ * The base URL of an HTTP service, without the slash at its end. No braces: a template would be asked for as it is written.
  *
  * @since 0.1.0
  * @category flags
  */
-export const baseUrl = (name: string, about: string): Flag.Options<Option.Option<string>> =>
+export const baseUrl = (name: string, about: string, more = ""): Flag.Options<Option.Option<string>> =>
   parsed(name, {
     kind: "url",
     about,
-    expected: `a URL of http or https without a query, like "http://localhost:8080"`,
+    expected: `a URL of http or https without a query, like "http://localhost:8080"${more}`,
     parse: (text) => {
       const url = URL.canParse(text) && /^https?:\/\//i.test(text) ? new URL(text) : undefined
-      return url === undefined || /[?#]/.test(text) ? undefined : url.toString().replace(/\/+$/, "")
+      return url === undefined || /[?#{}]/.test(text) ? undefined : url.toString().replace(/\/+$/, "")
     },
     secret: true
   })

@@ -5,6 +5,7 @@ import * as Source from "../../src/Source.ts"
 
 const unavailable = new Source.SourceUnavailable({ source: "api", reason: "down" })
 const busy = new Source.SourceUnavailable({ source: "api", reason: "busy", retryAfter: 250 })
+const answered = (status: number) => Object.assign(new Error("no"), { _tag: "SourceUnavailable", status })
 const rejected = (status: number) => new Source.SourceRejected({ source: "api", reason: "no", status })
 
 describe("Rules: the class of a failure", () => {
@@ -12,6 +13,8 @@ describe("Rules: the class of a failure", () => {
     ["is its HTTP status", rejected(401), "401", "stop"],
     ["is its HTTP status", rejected(404), "404", "record"],
     ["is 429 when it says when to come back", busy, "429", "slow"],
+    ["is its HTTP status, for which others wait", answered(429), "429", "slow"],
+    ["is its HTTP status, and without a rule for that goes by its tag", answered(503), "503", "retry"],
     ["is its tag", unavailable, "SourceUnavailable", "retry"],
     ["is its name, where it has no tag", new TypeError("no"), "TypeError", "record"],
     ["is what it is, where it is no object", "no", "string", "record"],

@@ -8,6 +8,7 @@ import { Effect, Option, Stream } from "effect"
 import { resolve } from "node:path"
 import * as Manifest from "../../Batch/Manifest.ts"
 import { Ledger } from "../../Batch/Ledger.ts"
+import * as Json from "../../Json.ts"
 import type { flags } from "../Batch.ts"
 import { badInput } from "../Failed.ts"
 import { printable, Screen } from "../Screen.ts"
@@ -59,7 +60,7 @@ export const failures = (given: Given<"failures">) =>
       yield* Stream.runForEach(rows, ({ attempts, failure, id, item }) =>
         Effect.sync(() => {
           const { class: kind, message } = failure ?? { class: "unknown", message: "" }
-          if (given.json) out(JSON.stringify({ id, class: kind, message, attempts, item: JSON.parse(item) as unknown }))
+          if (given.json) out(Json.stringify({ id, class: kind, message, attempts, item: new Json.JsonText(item) })!)
           else out(printable(`${id}  ${kind}  ${message}${attempts > 1 ? ` (${attempts} attempts)` : ""}`))
         })
       )

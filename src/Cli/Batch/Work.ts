@@ -10,6 +10,7 @@ import { Aggregator } from "../../Aggregator.ts"
 import { environment } from "../../Aggregator/Environment.ts"
 import * as Batch from "../../Batch.ts"
 import * as Demo from "../../Demo/Batch.ts"
+import { isJsonNumber } from "../../Json.ts"
 import { toEffect } from "../../Plain/Sources.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import * as RateLimit from "../../Resilience/RateLimit.ts"
@@ -69,7 +70,8 @@ const idOf = (item: unknown, line: number): string => {
 }
 
 const idIn = (item: unknown): string | undefined =>
-  Predicate.hasProperty(item, "id") && (typeof item.id === "string" || typeof item.id === "number")
+  Predicate.hasProperty(item, "id") &&
+  (typeof item.id === "string" || typeof item.id === "number" || isJsonNumber(item.id))
     ? String(item.id)
     : undefined
 
