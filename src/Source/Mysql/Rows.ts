@@ -6,6 +6,7 @@
 import { Effect, Exit, type Fiber } from "effect"
 import type { Fault } from "../Fault.ts"
 import type { Answer, Cursor, Query } from "../Sql.ts"
+import * as Columns from "../Sql/Columns.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -22,7 +23,7 @@ export const execute = (wire: Wire, query: Query): Effect.Effect<Answer, Fault> 
   })
 
 const shaped = (query: Query, row: ReadonlyArray<unknown>, columns: ReadonlyArray<string>): unknown =>
-  query.rows === "arrays" ? row : Object.fromEntries(columns.map((name, index) => [name, row[index]]))
+  query.rows === "arrays" ? row : Columns.toObject(columns, row)
 
 /** A page is full with so many rows, or so many bytes. */
 const full = { rows: 1_000, bytes: 64_000 }

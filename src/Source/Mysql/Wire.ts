@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream"
 import type { Fault } from "../Fault.ts"
 import * as Faults from "../Fault.ts"
 import type { Query } from "../Sql.ts"
+import * as Columns from "../Sql/Columns.ts"
 import { faultOf } from "./Errors.ts"
 
 /** What came of a statement that has no rows: how many it changed, and the like. */
@@ -19,6 +20,14 @@ const longest = 31_536_000_000
 
 /** Hears of each row, with the names of its columns. */
 type OnRow = (row: ReadonlyArray<unknown>, columns: ReadonlyArray<string>) => void
+
+interface Reader {
+  readonly onRow: OnRow
+  /** What is wrong with the columns of the first result. */
+  readonly check: (columns: ReadonlyArray<string>) => Fault | undefined
+}
+
+const silent: Reader = { onRow: () => {}, check: () => undefined }
 
 /**
  * @since 0.1.0
@@ -88,9 +97,10 @@ export class Wire {
       yield* this.limitTime(query.timeLimit)
       this.received = 0
       this.maxBytes = query.maxBytes
-      if (query.params.length === 0) return yield* this.answer((connection) => connection.query(query.text), onRow)
+      const reader: Reader = { onRow, check: query.rows === "objects" ? Columns.checkNames : () => undefined }
+      if (query.params.length === 0) return yield* this.answer((connection) => connection.query(query.text), reader)
       const statement = yield* this.prepare(query.text)
-      return yield* this.answer(() => statement.execute(query.params), onRow)
+      return yield* this.answer(() => statement.execute(query.params), reader)
     }).pipe(Effect.ensuring(Effect.sync(() => (this.maxBytes = Infinity))))
   }
 
@@ -151,7 +161,7 @@ export class Wire {
 
   /** Sends a statement of our own, without parameters. */
   private command(text: string): Effect.Effect<Header | undefined, Fault> {
-    return this.exchange((connection, end) => read(connection.query(text), () => {}, end))
+    return this.exchange((connection, end) => read(connection.query(text), silent, end))
   }
 
   /** Tells the session how long the statement may run; only MariaDB holds statements that write to it. */
@@ -177,9 +187,9 @@ export class Wire {
     )
   }
 
-  private answer(start: (connection: Mysql.Connection) => Mysql.Query, onRow: OnRow) {
+  private answer(start: (connection: Mysql.Connection) => Mysql.Query, reader: Reader) {
     return this.wanted(
-      this.exchange<Header | undefined>((connection, end) => read(start(connection), onRow, end))
+      this.exchange<Header | undefined>((connection, end) => read(start(connection), reader, end))
     ).pipe(
       Effect.tap((header) => {
         // The flag of the protocol for an open transaction.
@@ -220,10 +230,18 @@ export class Wire {
   }
 }
 
+/**
+ * The driver compiles a reader of rows for each list of fields, and breaks the connection off at these names, although its rows
+ * are arrays (3.24). It does so after this event.
+ */
+const hideName = (field: Mysql.FieldPacket): void => {
+  if (field.name.startsWith("__")) Object.defineProperty(field, "name", { value: "" })
+}
+
 /** Hears of an answer until it has ended; of several (of a procedure) it reads the rows of the first. */
 const read = (
   command: Mysql.Query,
-  onRow: OnRow,
+  { check, onRow }: Reader,
   end: (answer: Effect.Effect<Header | undefined, Fault>) => void
 ): void => {
   let columns: ReadonlyArray<string> | undefined
@@ -231,11 +249,14 @@ const read = (
   let fault: Fault | undefined
   // The types do not tell rows from headers; there is no list of fields before a header.
   command.on("fields", (fields: ReadonlyArray<Mysql.FieldPacket> | undefined) => {
+    const isFirst = columns === undefined
     columns = fields?.map(({ name }) => name)
+    fields?.forEach(hideName)
+    if (isFirst && columns !== undefined) fault ??= check(columns)
   })
   command.on("result", (row: unknown, index: number) => {
     if (columns === undefined) header = row as Header
-    else if (index === 0) onRow(row as ReadonlyArray<unknown>, columns)
+    else if (index === 0 && fault === undefined) onRow(row as ReadonlyArray<unknown>, columns)
   })
   command.on("error", (error: unknown) => {
     fault ??= faultOf(error)

@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import * as Fault from "../Fault.ts"
 import type { Answer, Cursor, Query } from "../Sql.ts"
+import * as Columns from "../Sql/Columns.ts"
 import * as Refusals from "./Refusals.ts"
 import * as TimeLimit from "./TimeLimit.ts"
 import type { Client, Connection, Wire } from "./Wire.ts"
@@ -140,8 +141,9 @@ class Exchange {
     else connection.flush()
   }
 
-  handleRowDescription({ fields }: { readonly fields: ReadonlyArray<unknown> }) {
+  handleRowDescription({ fields }: { readonly fields: ReadonlyArray<{ readonly name: string }> }) {
     const { client } = this.wire
+    if (this.query.rows === "objects") this.fault ??= Columns.checkNames(fields.map(({ name }) => name))
     const result = new this.pg.Result(this.query.rows === "arrays" ? "array" : undefined, client)
     result.addFields(fields)
     this.results.push(result)
@@ -173,6 +175,7 @@ class Exchange {
   }
 
   handlePortalSuspended() {
+    if (this.fault !== undefined) return this.connection.sync()
     this.state = "suspended"
     this.done(Effect.succeed(this.answer))
   }
