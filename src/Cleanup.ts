@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Effect, type Exit, Fiber, FiberId, Runtime, type Scope } from "effect"
+import { Cause, Context, Effect, type Exit, Fiber, FiberId, FiberRef, Option, Runtime, type Scope } from "effect"
 import * as Options from "./Options.ts"
 
 /**
@@ -43,7 +43,28 @@ export interface Running<A, E> {
 }
 
 /**
+ * An effect for a fiber whose exit is handled where the fiber was started: Effect logs every other fiber that fails as
+ * "terminated with an unhandled error". Fibers that the effect forks itself still report theirs.
+ *
+ * Cancelled, it also keeps quiet about a defect of its finalizers, which {@link start} and {@link watched} log by name.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const handled = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  // Uninterruptible, since the handler of an interrupted fiber does not run where it could be interrupted.
+  Effect.uninterruptible(Effect.catchAllCause(Effect.interruptible(effect), unreported))
+
+const unreported = <E>(cause: Cause.Cause<E>): Effect.Effect<never, E> =>
+  Effect.withFiberRuntime((fiber) => {
+    fiber.setFiberRef(FiberRef.unhandledErrorLogLevel, Option.none())
+    return Effect.failCause(cause)
+  })
+
+/**
  * Starts an effect in a fiber of its own. It can be cancelled even when the caller is in an uninterruptible region.
+ *
+ * The watch hears how it ended, so a failure of it is {@link handled}.
  *
  * A defect in the finalizers of a cancelled effect has no answer left to appear in, so it is logged, with the name.
  *
@@ -55,7 +76,7 @@ export const start = <A, E, R>(
   watch: Watch<A, E>
 ): Effect.Effect<Running<A, E>, never, R> =>
   Effect.flatMap(Owner, (owner) =>
-    Effect.map(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) => ({
+    Effect.map(Effect.forkDaemon(handled(effect)), (fiber) => ({
       await: Fiber.await(fiber),
       cancel: watched(fiber, owner, watch),
       inheritAll: Fiber.inheritAll(fiber)
@@ -63,7 +84,7 @@ export const start = <A, E, R>(
   )
 
 /**
- * Watches a fiber that has been started; gives the way to cancel it without waiting, as in {@link Running}.
+ * Watches a fiber that runs a {@link handled} effect; gives the way to cancel it without waiting, as in {@link Running}.
  *
  * @since 0.1.0
  * @category running

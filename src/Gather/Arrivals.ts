@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Exit, Mailbox, Stream } from "effect"
+import * as Cleanup from "../Cleanup.ts"
 import type { Outcome } from "../Outcome.ts"
 import type { Entry } from "../Receipt/Recorder.ts"
 import { collected, type Context, enter, reference } from "./Policies.ts"
@@ -60,6 +61,7 @@ export const streamed = <A, E, R>(
       run(mailbox).pipe(
         // Here, and not where the tasks are asked: a wrong option is refused before that, and must end the stream too.
         Effect.onExit((exit) => Effect.sync(() => mailbox.unsafeDone(Exit.asVoid(exit)))),
+        Cleanup.handled,
         Effect.forkScoped,
         Effect.as(Mailbox.toStream(mailbox))
       )

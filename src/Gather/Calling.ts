@@ -163,7 +163,7 @@ const forked = <A, E, R>(
     fiberRefs: fiber.getFiberRefs(),
     runtimeFlags: Runtime.defaultRuntimeFlags
   })
-  const started = Runtime.runFork(runtime, effect)
+  const started = Runtime.runFork(runtime, Cleanup.handled(effect))
   started.addObserver(done)
   const cancel = Cleanup.watched(started, owner, asking.inner())
   return () => {

@@ -53,7 +53,7 @@ export const pulled = <I, B, E, R, E2, R2>(
           const turn = slots === undefined ? asked : slots.with()(asked)
           // A place is given back only by what has ended well: when the run is stopping, nothing more is pulled.
           const done = Effect.sync(() => places?.release())
-          return FiberSet.run(asking, Effect.zipLeft(turn, done))
+          return FiberSet.run(asking, Cleanup.handled(Effect.zipLeft(turn, done)))
         })
       const feed = Effect.scoped(
         Effect.flatMap(Stream.toPull(Stream.rechunk(stream, 1)), (pull) =>

@@ -203,7 +203,7 @@ const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.
       ? Effect.as(asking, false)
       : Effect.timeoutTo(asking, { duration: left, onSuccess: () => false, onTimeout: () => true })
   return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(timed)), (fiber) =>
+    Effect.flatMap(Effect.forkDaemon(Cleanup.handled(timed)), (fiber) =>
       Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
     )
   )

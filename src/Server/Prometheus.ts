@@ -40,8 +40,10 @@ const headOf = (name: string, { metricKey }: Pair): string => {
   return `${help}# TYPE ${name} ${typeOf(metricKey.keyType)}\n`
 }
 
+/** A counter of Prometheus never goes down: one of Effect that may, such as `effect_fiber_active`, is a gauge there. */
 const typeOf = (type: unknown): string => {
-  if (MetricKeyType.isCounterKey(type) || MetricKeyType.isFrequencyKey(type)) return "counter"
+  if (MetricKeyType.isCounterKey(type)) return type.incremental ? "counter" : "gauge"
+  if (MetricKeyType.isFrequencyKey(type)) return "counter"
   if (MetricKeyType.isHistogramKey(type)) return "histogram"
   return MetricKeyType.isSummaryKey(type) ? "summary" : "gauge"
 }

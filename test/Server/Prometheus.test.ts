@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Metric, MetricBoundaries } from "effect"
+import { Effect, Fiber, Metric, MetricBoundaries } from "effect"
 import * as Prometheus from "../../src/Server/Prometheus.ts"
 
 const about = (name: string) =>
@@ -10,10 +10,15 @@ const about = (name: string) =>
       .join("\n")
   )
 
+const count = (sample: string) => Number(sample.split(" ").at(-1))
+
 describe("Prometheus", () => {
   it.effect("writes counters and gauges, with their labels escaped", () =>
     Effect.gen(function* () {
-      const counter = Metric.counter("test_count_total", { description: 'How "many"\nand \\ where' })
+      const counter = Metric.counter("test_count_total", {
+        description: 'How "many"\nand \\ where',
+        incremental: true
+      })
       yield* Metric.update(Metric.tagged(counter, "path", 'a"b\\c\nd'), 2)
       yield* Metric.update(Metric.tagged(counter, "the-path", "x"), 3)
       yield* Metric.update(Metric.gauge("test_now", { bigint: true }), 5n)
@@ -28,6 +33,22 @@ describe("Prometheus", () => {
         ].join("\n")
       )
       assert.strictEqual(yield* about("test_now"), "# TYPE test_now gauge\ntest_now 5")
+    })
+  )
+
+  it.effect("a counter that may go down is a gauge, as Effect's own of the fibers that are alive", () =>
+    Effect.gen(function* () {
+      const active = Effect.map(about("effect_fiber_active"), (text) => text.split("\n"))
+      const [type, before] = yield* active
+      const fiber = yield* Effect.fork(Effect.never)
+      const [, during] = yield* active
+      yield* Fiber.interrupt(fiber)
+      const [, after] = yield* active
+
+      assert.strictEqual(type, "# TYPE effect_fiber_active gauge")
+      assert.strictEqual(count(during!), count(before!) + 1)
+      assert.strictEqual(after, before)
+      assert.include(yield* about("effect_fiber_started"), "# TYPE effect_fiber_started counter")
     })
   )
 

@@ -31,8 +31,9 @@ export const askFiber = <A, E, R>(
   const span = spans && startSpan(place.observed, spans, entry)
   entry.begin()
   const asking = [Asking.key, entry] as const
+  const handled = Cleanup.handled(effect)
   const source =
-    span === undefined ? place.fork(effect, asking) : place.fork(effect, asking, [Tracer.ParentSpan.key, span])
+    span === undefined ? place.fork(handled, asking) : place.fork(handled, asking, [Tracer.ParentSpan.key, span])
   source.addObserver((exit) => {
     if (span !== undefined) spans!.end(span, exit)
     if (exit._tag === "Success") succeeded(source.getFiberRefs())
