@@ -56,10 +56,7 @@ export const handled = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<
   Effect.uninterruptible(Effect.catchAllCause(Effect.interruptible(effect), unreported))
 
 const unreported = <E>(cause: Cause.Cause<E>): Effect.Effect<never, E> =>
-  Effect.withFiberRuntime((fiber) => {
-    fiber.setFiberRef(FiberRef.unhandledErrorLogLevel, Option.none())
-    return Effect.failCause(cause)
-  })
+  Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none()), Effect.failCause(cause))
 
 /**
  * Starts an effect in a fiber of its own. It can be cancelled even when the caller is in an uninterruptible region.
