@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, type Duration, Effect, Schema, Stream } from "effect"
+import { type Duration, Effect, Schema, Stream } from "effect"
 import { Engine, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
 import { encoded, read, runItem } from "./Batch/Item.ts"
 import { BatchUnknown, type ItemConflict, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
@@ -14,6 +14,7 @@ import * as Manifest from "./Batch/Manifest.ts"
 import * as Ndjson from "./Batch/Ndjson.ts"
 import * as Rules from "./Batch/Rules.ts"
 import { isStream } from "./Gather/Items.ts"
+import * as Deadline from "./Deadline.ts"
 import * as Options from "./Options.ts"
 
 export {
@@ -208,9 +209,9 @@ const start = <I, A, E, R, IEncoded, AEncoded, E2, R2>(
     }
     // A wrong tolerance is refused before anything is opened.
     Rules.exceeds(where, options.tolerance)
-    const began = yield* Clock.currentTimeMillis
+    const began = yield* Deadline.now
     const stop = yield* engine.run(job)
-    const elapsed = (yield* Clock.currentTimeMillis) - began
+    const elapsed = Math.round((yield* Deadline.now) - began)
     // It was opened, so it is there.
     return (yield* Manifest.read(ledger, batch.name, { elapsed, stop }))!
   })

@@ -52,7 +52,10 @@ export interface Progress {
   /** Items known so far; what there is to do, once `sealed`. */
   readonly total: number
   readonly sealed: boolean
-  /** Nothing is started before this instant (milliseconds since 1970), since a source said so; zero otherwise. */
+  /**
+   * Nothing is started before this instant, since a source said so; zero otherwise. In milliseconds on the scale of
+   * `Deadline.now`, which never jumps.
+   */
   readonly pausedUntil: number
 }
 

@@ -88,7 +88,7 @@ export interface Claimed {
 /**
  * What has become of a claimed item.
  *
- * `done` and `failed` are final; `again` makes it pending, not to be claimed before `notBefore`.
+ * `done` and `failed` are final; `again` makes it pending, not to be claimed for as long as it has to `wait`.
  *
  * @since 0.1.0
  * @category models
@@ -101,8 +101,8 @@ export type Settled =
       readonly to: "again"
       readonly failure: Failure
       readonly took: number
-      /** Milliseconds since 1970. */
-      readonly notBefore: number
+      /** Milliseconds from now. */
+      readonly wait: number
     }
 
 /**
@@ -220,7 +220,8 @@ export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>("ef
 export class Ledger extends Context.Tag("effect-muster/Batch/Ledger")<Ledger, Service>() {}
 
 /**
- * What a ledger can do. All times are milliseconds since 1970, on the clock of the ledger.
+ * What a ledger can do. All times are durations in milliseconds, so that no two clocks are compared; an owner is dead when
+ * its heartbeat has stood still for its lease, on a clock of the observer that never jumps.
  *
  * @since 0.1.0
  * @category models
@@ -241,7 +242,10 @@ export interface Service {
     batch: string,
     owner: string
   ) => Effect.Effect<{ readonly cancelled: boolean }, LeaseLost | LedgerUnavailable>
-  /** Asks those who run a batch to stop; whoever opens it exclusively takes that back. Says whether anybody runs it. */
+  /**
+   * Asks those who run a batch to stop; whoever opens it exclusively takes that back. Says whether anybody runs it, for which
+   * it may have to wait for a heartbeat, at most for a lease.
+   */
   readonly cancel: (batch: string) => Effect.Effect<boolean, LedgerUnavailable>
   /** Gives up the batch; the items it was running are pending again, as if they had not been run. */
   readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>
@@ -279,7 +283,7 @@ export interface Service {
   ) => Stream.Stream<Row, LedgerUnavailable>
   /** Makes failed items (of one class, if given) pending again, with no attempts behind them. Says how many. */
   readonly redrive: (batch: string, only?: string) => Effect.Effect<number, LedgerUnavailable>
-  /** Forgets a batch. Fails with `BatchBusy` while an owner is alive. Says how many items it had. */
+  /** Forgets a batch. Fails with `BatchBusy` while an owner is alive, as `cancel` sees it. Says how many items it had. */
   readonly purge: (batch: string) => Effect.Effect<number, BatchBusy | LedgerUnavailable>
   /** Keeps a text about how a batch is run, for those who go on with it; creates the batch if it is not there. */
   readonly keepPlan: (batch: string, plan: string) => Effect.Effect<void, LedgerUnavailable>
@@ -287,6 +291,6 @@ export interface Service {
   readonly plan: (batch: string) => Effect.Effect<string | undefined, LedgerUnavailable>
   /** The names of all batches. */
   readonly batches: Effect.Effect<ReadonlyArray<string>, LedgerUnavailable>
-  /** When the next item that waits for its `notBefore` may be claimed; `undefined` if none does. */
+  /** How long until an item that has to wait may be claimed; `undefined` if none does. */
   readonly nextDue: (batch: string) => Effect.Effect<number | undefined, LedgerUnavailable>
 }

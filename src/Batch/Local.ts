@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Exit, Fiber, FiberSet, Predicate, Schedule } from "effect"
+import { Effect, Exit, Fiber, FiberSet, Predicate, Schedule } from "effect"
+import * as Deadline from "../Deadline.ts"
 import * as Buffer from "./Buffer.ts"
 import type { Job, RunError } from "./Engine.ts"
 import type { Claimed, LedgerUnavailable, NewItem, Settled } from "./Ledger.ts"
@@ -37,18 +38,29 @@ const claimed = { least: 64, most: 2_000, tooSoon: 250, tooLate: 1_000 }
 export const run = <E>(job: Job<E>): Effect.Effect<Stop | undefined, RunError | E> =>
   Effect.suspend(() => {
     const owner = `process ${process.pid} (${crypto.randomUUID().slice(0, 8)})`
-    const { batch, lease, ledger } = job
-    // A run that was killed holds the batch until its lease is over; one that lives renews it.
-    const open = Effect.retry(ledger.open(batch, owner, { lease, exclusive: true }), {
-      while: ({ _tag }) => _tag === "BatchBusy",
-      schedule: Schedule.upTo(Schedule.spaced(50), lease + 100)
-    })
+    const { batch, ledger } = job
     return Effect.acquireUseRelease(
-      patiently(open),
+      opened(job, owner),
       () => work(job, owner),
       () => Effect.ignoreLogged(ledger.close(batch, owner))
     )
   })
+
+/**
+ * Opens the batch of a job for a run. One that was killed holds it until its lease is over; one that lives renews it.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const opened = <E>({ batch, lease, ledger }: Job<E>, owner: string) =>
+  patiently(
+    Effect.retry(ledger.open(batch, owner, { lease, exclusive: true }), {
+      while: ({ _tag }) => _tag === "BatchBusy",
+      // By their number: a schedule that ends after a time goes by the wall clock, which may jump.
+      times: Math.ceil(lease / 50) + 2,
+      schedule: Schedule.spaced(50)
+    })
+  )
 
 const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, RunError | E> =>
   Effect.gen(function* () {
@@ -185,7 +197,7 @@ const dispatch = <E>(
     let most = least
     let claimedAt = -Infinity
     while (!state.ending) {
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* Deadline.now
       if (waiting.length > 0 && now < state.pausedUntil) {
         yield* state.until(() => state.ending, state.pausedUntil - now)
         continue
@@ -208,7 +220,7 @@ const dispatch = <E>(
       }
       const due = yield* patiently(ledger.nextDue(batch))
       if (due === undefined && state.idle && state.version === version) return
-      yield* state.until(() => state.version !== version || state.ending, due === undefined ? undefined : due - now)
+      yield* state.until(() => state.version !== version || state.ending, due)
     }
   })
 
@@ -219,7 +231,7 @@ const runOne = <E>(
   state: Progressing<E>,
   settled: Buffer.Buffer<Settled>
 ): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (began) => {
+  Effect.flatMap(Deadline.now, (began) => {
     const settle = (to: Settled) => {
       state.settling(to)
       settled.push(to)
@@ -227,14 +239,12 @@ const runOne = <E>(
     }
     return Effect.matchEffect(job.run(item), {
       onSuccess: (result) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        Effect.flatMap(Deadline.now, (now) => {
           state.slowed = 0
-          return settle({ id: item.id, to: "done", result, took: now - began })
+          return settle({ id: item.id, to: "done", result, took: Math.round(now - began) })
         }),
       onFailure: (classified) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          settle(afterFailure(job, item, state, classified, { began, now }))
-        )
+        Effect.flatMap(Deadline.now, (now) => settle(afterFailure(job, item, state, classified, { began, now })))
     })
   }).pipe(Effect.ensuring(Effect.sync(state.left)))
 
@@ -252,12 +262,12 @@ export const afterFailure = (
   { began, now }: { readonly began: number; readonly now: number }
 ): Settled => {
   const { id } = item
-  const took = now - began
+  const took = Math.round(now - began)
   const tried = item.attempts + 1
   if (action === "slow") state.pause(now + (retryAfter ?? Rules.backoff((state.slowed += 1))))
   if ((action === "slow" || action === "retry") && tried < attempts) {
     const wait = Math.max(retryAfter ?? 0, action === "retry" ? Rules.backoff(tried) : 0)
-    return { id, to: "again", failure, took, notBefore: now + wait }
+    return { id, to: "again", failure, took, wait }
   }
   if (action === "stop") state.stopped({ by: "rule", id, failure })
   return { id, to: "failed", failure, took }

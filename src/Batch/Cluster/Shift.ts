@@ -7,7 +7,8 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Fiber, FiberSet, Option, Schedule } from "effect"
+import { Effect, Fiber, FiberSet, Option, Schedule } from "effect"
+import * as Deadline from "../../Deadline.ts"
 import * as Buffer from "../Buffer.ts"
 import { type Claimed, type Service, type Settled } from "../Ledger.ts"
 import { afterFailure, patiently, rowsAtOnce } from "../Local.ts"
@@ -132,7 +133,7 @@ export class Shift {
   get work(): Effect.Effect<void> {
     const { lease, ledger } = this.settings
     const { batch } = this.order
-    const open = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const open = Effect.flatMap(Deadline.now, (now) => {
       this.renewedAt = now
       return ledger.open(batch, this.owner, { lease, exclusive: false })
     })
@@ -170,7 +171,7 @@ export class Shift {
     const { lease, ledger } = this.settings
     return Effect.gen(this, function* () {
       for (;;) {
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* Deadline.now
         const heard = yield* ledger.renew(this.order.batch, this.owner).pipe(
           Effect.retry({ while: ({ _tag }) => _tag === "LedgerUnavailable", schedule: Schedule.spaced(100) }),
           Effect.timeoutOption(Math.max(0, this.renewedAt + lease * fence - now)),
@@ -191,7 +192,7 @@ export class Shift {
       let claimedAt = -Infinity
       while (this.stop === undefined) {
         if (this.leaving) return yield* this.until(() => this.inFlight === 0, grace)
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* Deadline.now
         if (this.waiting.length > 0 && now < this.pausedUntil) {
           yield* this.until(() => this.leaving || this.stop !== undefined, this.pausedUntil - now)
           continue
@@ -235,7 +236,7 @@ export class Shift {
   /** Runs an item and passes on what became of it; one that is interrupted is given back by the end of the shift. */
   private runOne(item: Claimed, taken: Taken): Effect.Effect<void> {
     const { rules, attempts } = this.order
-    return Effect.flatMap(Clock.currentTimeMillis, (began) =>
+    return Effect.flatMap(Deadline.now, (began) =>
       this.settings.run(item, rules ?? undefined).pipe(
         Effect.match({
           onFailure: (classified) => (now: number) =>
@@ -244,11 +245,11 @@ export class Shift {
             (result) =>
             (now: number): Settled => {
               this.slowed = 0
-              return { id: item.id, to: "done", result, took: now - began }
+              return { id: item.id, to: "done", result, took: Math.round(now - began) }
             }
         }),
         Effect.flatMap((ended) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          Effect.flatMap(Deadline.now, (now) => {
             this.settled.push({ to: ended(now), taken })
             if (this.leaving) this.finished += 1
             return this.settled.room

@@ -4,10 +4,11 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 import { hostname } from "node:os"
+import * as Deadline from "../../Deadline.ts"
 import type { Job, RunError } from "../Engine.ts"
-import { patiently, read } from "../Local.ts"
+import { opened, patiently, read } from "../Local.ts"
 import { Progressing } from "../Local/Progressing.ts"
 import type { Stop } from "../Manifest.ts"
 import type { Answer, Order } from "./Chunk.ts"
@@ -46,15 +47,10 @@ const farewell = 6_000
  */
 export const run = <E>(job: Job<E>, lanes: (batch: string) => ReadonlyArray<Lane>) =>
   Effect.suspend(() => {
-    const { batch, lease, ledger } = job
+    const { batch, ledger } = job
     const owner = `run ${process.pid} at ${hostname().slice(0, 100)} (${crypto.randomUUID().slice(0, 8)})`
-    // A run that was killed holds the batch until its lease is over; one that lives renews it.
-    const open = Effect.retry(ledger.open(batch, owner, { lease, exclusive: true }), {
-      while: ({ _tag }) => _tag === "BatchBusy",
-      schedule: Schedule.upTo(Schedule.spaced(50), lease + 100)
-    })
     return Effect.acquireUseRelease(
-      patiently(open),
+      opened(job, owner),
       () => give(job, owner, lanes(batch)),
       () => Effect.ignoreLogged(ledger.close(batch, owner))
     )
@@ -68,7 +64,7 @@ const give = <E>(
   Effect.gen(function* () {
     const state = new Progressing(job, yield* job.ledger.counts(job.batch))
     const clock = yield* Effect.clock
-    const orders = new Orders(job, owner, state, () => clock.unsafeCurrentTimeMillis())
+    const orders = new Orders(job, owner, state, () => Number(clock.unsafeCurrentTimeNanos()) / 1e6)
     const clear = Effect.forEach(lanes, (lane) => Effect.ignore(lane.clear), { concurrency: 4, discard: true })
     // What an earlier run left behind when it was killed.
     yield* clear
@@ -190,13 +186,13 @@ const lookOut = <E>({ batch, ledger }: Job<E>, state: Progressing<E>, orders: Or
     while (!state.ending) {
       yield* state.until(() => state.doubtful || state.ending || isDone(), pause)
       if (state.ending) return
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* Deadline.now
       if (!state.doubtful && !isDone() && now < orders.claimedAt + 3 * least) {
         pause = least
         continue
       }
       const counts = yield* patiently(ledger.counts(batch))
-      const took = (yield* Clock.currentTimeMillis) - now
+      const took = (yield* Deadline.now) - now
       if (counts === undefined) return
       if (!state.reading && counts.pending + counts.running === 0) return state.corrected(counts)
       if (counts.pending > 0) orders.ask()

@@ -6,7 +6,8 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { Clock, Effect, identity } from "effect"
+import { Effect, identity } from "effect"
+import * as Deadline from "../../Deadline.ts"
 import * as Permits from "../../Permits.ts"
 
 /**
@@ -26,6 +27,7 @@ const columns = {
   failure_class: "text",
   failure_message: "text",
   not_before: "bigint",
+  wait: "bigint",
   ended_at: "bigint"
 } as const
 
@@ -39,7 +41,10 @@ export type Column = keyof typeof columns
  * @category models
  */
 export interface Dialect {
-  /** Milliseconds since 1970: of the server where there is one, since several machines may ask it. */
+  /**
+   * Milliseconds since 1970, for what has to wait: of the server where there is one, since several machines may ask it; else
+   * of a clock that was set when this process began, and has not jumped since.
+   */
   readonly now: Effect.Effect<number, SqlError>
   /** A table `x` of these columns, sent as one parameter. */
   readonly rowsOf: (rows: ReadonlyArray<object>, ...columns: ReadonlyArray<Column>) => Fragment
@@ -80,7 +85,7 @@ const postgres = (sql: SqlClient.SqlClient): Dialect => ({
 })
 
 const sqlite = (sql: SqlClient.SqlClient): Dialect => ({
-  now: Clock.currentTimeMillis,
+  now: Deadline.now,
   rowsOf: (rows, ...names) => {
     const read = names.map((name) => `value ->> '$.${name}' AS ${name}`).join(", ")
     return sql`(SELECT ${sql.unsafe(read)} FROM json_each(${JSON.stringify(rows)})) AS x`
@@ -96,7 +101,7 @@ const sqlite = (sql: SqlClient.SqlClient): Dialect => ({
  * @since 0.1.0
  * @category models
  */
-export const version = 3
+export const version = 4
 
 /**
  * What makes the tables, one statement each. An index of each state that is looked for holds only rows in it.
@@ -111,10 +116,11 @@ export const tables: ReadonlyArray<string> = [
     sealed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, plan TEXT)`,
   `CREATE TABLE IF NOT EXISTS muster_owners (
     batch VARCHAR(200) NOT NULL, owner VARCHAR(200) NOT NULL, exclusive INTEGER NOT NULL, lease BIGINT NOT NULL,
-    alive_until BIGINT NOT NULL, PRIMARY KEY (batch, owner))`,
+    beats BIGINT NOT NULL, PRIMARY KEY (batch, owner))`,
   `CREATE TABLE IF NOT EXISTS muster_items (
     batch VARCHAR(200) NOT NULL, id TEXT NOT NULL, position BIGINT NOT NULL, hash TEXT NOT NULL, item TEXT NOT NULL,
     state INTEGER NOT NULL, attempts INTEGER NOT NULL, took BIGINT NOT NULL, not_before BIGINT NOT NULL,
+    wait BIGINT NOT NULL,
     owner VARCHAR(200), result TEXT, failure_class TEXT, failure_message TEXT, ended_at BIGINT,
     PRIMARY KEY (batch, id))`,
   `CREATE INDEX IF NOT EXISTS muster_items_position ON muster_items (batch, position)`,

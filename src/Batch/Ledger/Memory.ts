@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Clock, Effect, Layer, Stream } from "effect"
+import * as Deadline from "../../Deadline.ts"
 import {
   BatchBusy,
   type Claimed,
@@ -51,7 +52,7 @@ export const layer: Layer.Layer<Ledger> = Layer.sync(Ledger, () => make())
  */
 export const make = (): Service => {
   const batches = new Map<string, Batch>()
-  const at = <A>(f: (now: number) => A) => Effect.map(Clock.currentTimeMillis, f)
+  const at = <A>(f: (now: number) => A) => Effect.map(Deadline.now, f)
 
   const open: Service["open"] = (name, owner, { exclusive, lease }) =>
     Effect.flatten(
@@ -122,11 +123,11 @@ export const make = (): Service => {
     seal: (name) => of(name, undefined, (batch) => void (batch.sealed = true)),
     claim: (name, owner, most) => alive(name, owner, (batch, now) => claim(batch, owner, most, now)),
     settle: (name, owner, items) =>
-      at((now) => {
+      Effect.zipWith(Deadline.now, Clock.currentTimeMillis, (now, date) => {
         const rows = batches.get(name)?.rows
         for (const item of items) {
           const row = rows?.get(item.id)
-          if (row !== undefined && row.owner === owner) settle(row, item, now)
+          if (row !== undefined && row.owner === owner) settle(row, item, now, date)
         }
       }),
     counts: (name) => of<Counts | undefined>(name, undefined, countsOf),
@@ -169,9 +170,11 @@ export const make = (): Service => {
     plan: (name) => of(name, undefined, ({ plan }) => plan),
     batches: Effect.sync(() => Array.from(batches.keys())),
     nextDue: (name) =>
-      of<number | undefined>(name, undefined, ({ rows }) => {
-        const due = Array.from(rows.values()).filter(({ notBefore, state }) => state === "pending" && notBefore > 0)
-        return due.length === 0 ? undefined : Math.min(...due.map(({ notBefore }) => notBefore))
+      at((now) => {
+        let due = Infinity
+        for (const { notBefore, state } of batches.get(name)?.rows.values() ?? [])
+          if (state === "pending" && notBefore > 0) due = Math.min(due, notBefore)
+        return due === Infinity ? undefined : Math.max(0, due - now)
       })
   }
 }
@@ -236,15 +239,15 @@ const claim = (batch: Batch, owner: string, most: number, now: number): Readonly
   return claimed
 }
 
-const settle = (row: Entry, item: Settled, now: number) => {
+const settle = (row: Entry, item: Settled, now: number, date: number) => {
   row.owner = null
   row.state = item.to === "done" || item.to === "failed" ? item.to : "pending"
   row.attempts += 1
   row.took += item.took
   if (item.to === "done") row.result = item.result
   row.failure = item.to === "done" ? null : item.failure
-  row.notBefore = item.to === "again" ? item.notBefore : 0
-  row.endedAt = item.to === "again" ? null : now
+  row.notBefore = item.to === "again" ? now + item.wait : 0
+  row.endedAt = item.to === "again" ? null : date
 }
 
 const countsOf = ({ offset, read, rows, sealed }: Batch): Counts => {

@@ -5,7 +5,8 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Clock, Effect, Layer, Option, Stream } from "effect"
+import * as Deadline from "../../Deadline.ts"
 import {
   BatchBusy,
   type Claimed,
@@ -18,10 +19,15 @@ import {
   type Service
 } from "../Ledger.ts"
 import * as Dialect from "./Dialect.ts"
+import { Heartbeats, type Owner } from "./Heartbeats.ts"
 import { numberOf, rowOf, settledRow, stateNumbers, type Stored } from "./Stored.ts"
 
 /** Rows that are read in one go. */
 const page = 1_000
+/** An item that has to wait longer than it was told to, by more than this, waits on a clock that was set back. */
+const setBack = 1_000
+/** How often it is looked for a heartbeat. */
+const lookEvery = 50
 
 /**
  * The ledger in the database of the `SqlClient`; its tables (`muster_...`) are made if they are not there. Fails with
@@ -46,53 +52,77 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   const atomically = <A, E>(effect: (now: number) => Effect.Effect<A, E | SqlError>) =>
     inTurn(available(sql.withTransaction(Effect.flatMap(now, effect))))
 
-  /** Owners that have been silent for longer than their lease are forgotten, and what nobody owns is pending. */
-  const bury = (batch: string, now: number) =>
-    Effect.zipRight(
-      sql`DELETE FROM muster_owners WHERE batch = ${batch} AND alive_until <= ${now}`,
-      sql`UPDATE muster_items SET state = 0, owner = NULL WHERE batch = ${batch} AND state = 1 AND NOT EXISTS (
-        SELECT 1 FROM muster_owners AS o WHERE o.batch = ${batch} AND o.owner = muster_items.owner)`
-    )
+  const heartbeats = new Heartbeats()
 
-  const otherThan = (batch: string, owner: string, exclusive = 0) =>
-    Effect.map(
-      sql<{ owner: string }>`SELECT owner FROM muster_owners
-        WHERE batch = ${batch} AND owner <> ${owner} AND exclusive >= ${exclusive} ORDER BY exclusive DESC LIMIT 1`,
-      ([other]) => other?.owner
-    )
+  /** Forgets owners whose heartbeat has stood still for their lease; what nobody owns is pending. Says who is left. */
+  const bury = (batch: string) =>
+    Effect.gen(function* () {
+      const rows = yield* sql<Record<keyof Owner, unknown>>`
+        SELECT owner, exclusive, lease, beats FROM muster_owners WHERE batch = ${batch} ORDER BY exclusive DESC`
+      const owners = rows.map(ownerOf)
+      const { alive, dead, unknown } = heartbeats.look(batch, owners, yield* Deadline.now)
+      for (const { beats, owner } of dead)
+        yield* sql`DELETE FROM muster_owners WHERE batch = ${batch} AND owner = ${owner} AND beats = ${beats}`
+      yield* sql`UPDATE muster_items SET state = 0, owner = NULL WHERE batch = ${batch} AND state = 1 AND NOT EXISTS (
+        SELECT 1 FROM muster_owners AS o WHERE o.batch = ${batch} AND o.owner = muster_items.owner)`
+      return { alive, dead, owners: owners.filter((one) => !dead.includes(one)), unknown }
+    })
+
+  /** An owner that lives: one that is heard, or one that ends while it is waited for. A dead one takes its lease. */
+  const living = (
+    batch: string,
+    known: ReadonlyArray<Owner> = []
+  ): Effect.Effect<Owner | undefined, LedgerUnavailable> =>
+    Effect.gen(function* () {
+      for (let before = known; ; yield* Effect.sleep(lookEvery)) {
+        const { alive, dead, unknown } = yield* atomically(() => bury(batch))
+        const there = new Set([...dead, ...unknown].map(({ owner }) => owner))
+        const lives = alive[0] ?? before.find(({ owner }) => !there.has(owner))
+        if (lives !== undefined || unknown.length === 0) return lives
+        before = unknown
+      }
+    })
 
   const open: Service["open"] = (batch, owner, { exclusive, lease }) =>
-    atomically((now) =>
+    atomically(() =>
       Effect.gen(function* () {
         // The row is locked by this, so that two who open a batch at once do so one after the other.
         yield* sql`INSERT INTO muster_batches (batch) VALUES (${batch})
           ON CONFLICT (batch) DO UPDATE SET cancelled = muster_batches.cancelled * ${exclusive ? 0 : 1}`
-        yield* bury(batch, now)
-        const other = exclusive ? yield* otherThan(batch, owner, 1) : undefined
-        if (other !== undefined) return yield* new BatchBusy({ batch, owner: other })
-        yield* sql`INSERT INTO muster_owners (batch, owner, exclusive, lease, alive_until)
-          VALUES (${batch}, ${owner}, ${exclusive ? 1 : 0}, ${lease}, ${now + lease})
-          ON CONFLICT (batch, owner) DO UPDATE SET alive_until = excluded.alive_until`
+        const { owners } = yield* bury(batch)
+        const other = owners.find((one) => exclusive && one.exclusive && one.owner !== owner)
+        if (other !== undefined) return yield* new BatchBusy({ batch, owner: other.owner })
+        yield* beat(
+          batch,
+          owner,
+          yield* sql`INSERT INTO muster_owners (batch, owner, exclusive, lease, beats)
+            VALUES (${batch}, ${owner}, ${exclusive ? 1 : 0}, ${lease}, 0)
+            ON CONFLICT (batch, owner) DO UPDATE SET beats = muster_owners.beats + 1 RETURNING beats`
+        )
       })
     )
 
+  const beat = (batch: string, owner: string, [row]: ReadonlyArray<{ readonly beats?: unknown }>) =>
+    Effect.map(Deadline.now, (now) => heartbeats.wrote(batch, owner, numberOf(row?.beats), now))
+
   const renew: Service["renew"] = (batch, owner) =>
-    atomically((now) =>
+    atomically(() =>
       Effect.gen(function* () {
-        const mine = yield* sql`UPDATE muster_owners SET alive_until = ${now} + lease
-          WHERE batch = ${batch} AND owner = ${owner} RETURNING owner`
+        const mine = yield* sql`UPDATE muster_owners SET beats = beats + 1
+          WHERE batch = ${batch} AND owner = ${owner} RETURNING beats`
         if (mine.length === 0) return yield* new LeaseLost({ batch, owner })
-        yield* bury(batch, now)
+        yield* beat(batch, owner, mine)
+        yield* bury(batch)
         const [row] = yield* sql<{ cancelled: unknown }>`SELECT cancelled FROM muster_batches WHERE batch = ${batch}`
         return { cancelled: numberOf(row?.cancelled) === 1 }
       })
     )
 
   const close: Service["close"] = (batch, owner) =>
-    atomically((now) =>
+    atomically(() =>
       Effect.zipRight(
         sql`DELETE FROM muster_owners WHERE batch = ${batch} AND owner = ${owner}`,
-        Effect.asVoid(bury(batch, now))
+        Effect.asVoid(bury(batch))
       )
     )
 
@@ -100,8 +130,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
     atomically(() =>
       Effect.gen(function* () {
         const added = yield* sql<{ id: string }>`
-          INSERT INTO muster_items (batch, id, position, hash, item, state, attempts, took, not_before)
-          SELECT ${batch}, id, position, hash, item, 0, 0, 0, 0
+          INSERT INTO muster_items (batch, id, position, hash, item, state, attempts, took, not_before, wait)
+          SELECT ${batch}, id, position, hash, item, 0, 0, 0, 0, 0
           FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
           ON CONFLICT (batch, id) DO NOTHING RETURNING id`
         if (added.length < items.length) yield* refuseConflicts(batch, items)
@@ -136,8 +166,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         // Materialized: Postgres may run a subquery with a limit and locks more than once, and take more than the limit.
         const claimed = yield* sql<{ id: string; position: unknown; item: string; attempts: unknown }>`
           WITH next AS MATERIALIZED (
-            SELECT batch, id FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before <= ${now}
-            ORDER BY position LIMIT ${most} ${skipLocked})
+            SELECT batch, id FROM muster_items WHERE batch = ${batch} AND state = 0
+            AND (not_before <= ${now} OR not_before - wait > ${now + setBack}) ORDER BY position LIMIT ${most} ${skipLocked})
           UPDATE muster_items SET state = 1, owner = ${owner} FROM next
           WHERE muster_items.batch = next.batch AND muster_items.id = next.id
           RETURNING muster_items.id, position, item, attempts`
@@ -155,19 +185,22 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   // The rows are materialized, and the batch is one of their columns: given as a value, SQLite takes it for the better key,
   // and reads the whole batch for every row (1.6 s for 1,000 of 20,000 instead of 20 ms).
   const settle: Service["settle"] = (batch, owner, items) =>
-    atomically((now) => {
-      const rows = rowsOf(
-        items.map((item) => settledRow(item, now)),
-        ...(["id", "state", "took", "result", "failure_class", "failure_message", "not_before", "ended_at"] as const)
-      )
-      return Effect.asVoid(sql`
+    atomically((now) =>
+      Effect.flatMap(Clock.currentTimeMillis, (date) => {
+        const rows = rowsOf(
+          items.map((item) => settledRow(item, now, date)),
+          ...(["id", "state", "took", "result", "failure_class", "failure_message"] as const),
+          ...(["not_before", "wait", "ended_at"] as const)
+        )
+        return Effect.asVoid(sql`
         WITH ended AS MATERIALIZED (SELECT CAST(${batch} AS text) AS batch, x.* FROM ${rows})
         UPDATE muster_items SET state = x.state, owner = NULL, attempts = attempts + 1,
           took = muster_items.took + x.took, result = x.result, failure_class = x.failure_class,
-          failure_message = x.failure_message, not_before = x.not_before, ended_at = x.ended_at
+          failure_message = x.failure_message, not_before = x.not_before, wait = x.wait, ended_at = x.ended_at
         FROM ended AS x
         WHERE muster_items.batch = x.batch AND muster_items.id = x.id AND muster_items.owner = ${owner}`)
-    })
+      })
+    )
 
   const counts: Service["counts"] = (batch) =>
     atomically(() =>
@@ -218,28 +251,32 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
       RETURNING 1`).pipe(Effect.map((again) => again.length))
 
   const purge: Service["purge"] = (batch) =>
-    atomically((now) =>
-      Effect.gen(function* () {
-        yield* bury(batch, now)
-        const owner = yield* otherThan(batch, "")
-        if (owner !== undefined) return yield* new BatchBusy({ batch, owner })
-        const [items] = yield* sql<{ count: unknown }>`
-          SELECT count(*) AS count FROM muster_items WHERE batch = ${batch}`
-        yield* sql`DELETE FROM muster_items WHERE batch = ${batch}`
-        yield* sql`DELETE FROM muster_batches WHERE batch = ${batch}`
-        return numberOf(items?.count)
-      })
+    Effect.zipRight(
+      living(batch),
+      atomically(() => forget(batch))
     )
 
+  const forget = (batch: string) =>
+    Effect.gen(function* () {
+      const [owner] = (yield* bury(batch)).owners
+      if (owner !== undefined) return yield* new BatchBusy({ batch, owner: owner.owner })
+      const [items] = yield* sql<{ count: unknown }>`
+          SELECT count(*) AS count FROM muster_items WHERE batch = ${batch}`
+      yield* sql`DELETE FROM muster_items WHERE batch = ${batch}`
+      yield* sql`DELETE FROM muster_batches WHERE batch = ${batch}`
+      return numberOf(items?.count)
+    })
+
   const cancel: Service["cancel"] = (batch) =>
-    atomically((now) =>
-      Effect.gen(function* () {
-        yield* bury(batch, now)
-        const alive = (yield* otherThan(batch, "")) !== undefined
-        if (alive) yield* sql`UPDATE muster_batches SET cancelled = 1 WHERE batch = ${batch}`
-        return alive
-      })
-    )
+    Effect.gen(function* () {
+      // First, so that nobody runs on while it is found out who lives.
+      const { owners } = yield* atomically(() =>
+        Effect.tap(bury(batch), ({ owners }) =>
+          owners.length === 0 ? Effect.void : sql`UPDATE muster_batches SET cancelled = 1 WHERE batch = ${batch}`
+        )
+      )
+      return owners.length > 0 && (yield* living(batch, owners)) !== undefined
+    })
 
   const seal: Service["seal"] = (batch) =>
     Effect.asVoid(available(sql`UPDATE muster_batches SET sealed = 1 WHERE batch = ${batch}`))
@@ -258,10 +295,14 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
     (found) => found.map(({ batch }) => batch)
   )
   const nextDue: Service["nextDue"] = (batch) =>
-    Effect.map(
-      available(sql<{ due: unknown }>`
-        SELECT min(not_before) AS due FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before > 0`),
-      ([row]) => (row?.due === null || row?.due === undefined ? undefined : numberOf(row.due))
+    available(
+      Effect.gen(function* () {
+        const at = yield* now
+        const [row] = yield* sql<{ due: unknown }>`
+          SELECT min(CASE WHEN not_before - wait > ${at + setBack} THEN 0 ELSE not_before END) AS due
+          FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before > 0`
+        return row?.due === null || row?.due === undefined ? undefined : Math.max(0, numberOf(row.due) - at)
+      })
     )
 
   const ledger: Service = {
@@ -286,6 +327,13 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   }
   return Effect.as(migrate(sql), ledger)
 }
+
+const ownerOf = ({ beats, exclusive, lease, owner }: Record<keyof Owner, unknown>): Owner => ({
+  owner: String(owner),
+  exclusive: numberOf(exclusive) === 1,
+  lease: numberOf(lease),
+  beats: numberOf(beats)
+})
 
 /** Makes the tables that are not there. */
 const migrate = (sql: SqlClient.SqlClient): Effect.Effect<void, LedgerUnavailable> =>

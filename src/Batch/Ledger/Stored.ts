@@ -64,22 +64,24 @@ export const rowOf = (stored: Stored): Row => ({
 })
 
 /**
- * What has become of an item, as it is written.
+ * What has become of an item, as it is written: at `now` on the clock of the ledger, and on this date.
  *
  * @since 0.1.0
  * @category getters
  */
-export const settledRow = (item: Settled, now: number) => {
-  const none = { result: null, failure_class: null, failure_message: null, not_before: 0, ended_at: null }
+export const settledRow = (item: Settled, now: number, date: number) => {
+  const none = { result: null, failure_class: null, failure_message: null, not_before: 0, wait: 0, ended_at: null }
   const state = stateNumbers.of(item.to === "again" ? "pending" : item.to)
   const ran = { ...none, id: item.id, state, took: Math.round(item.took) }
-  if (item.to === "done") return { ...ran, result: item.result, ended_at: now }
+  if (item.to === "done") return { ...ran, result: item.result, ended_at: date }
   const failed = {
     ...ran,
     failure_class: storable(item.failure.class),
     failure_message: storable(item.failure.message)
   }
-  return item.to === "failed" ? { ...failed, ended_at: now } : { ...failed, not_before: Math.ceil(item.notBefore) }
+  if (item.to === "failed") return { ...failed, ended_at: date }
+  const wait = Math.ceil(item.wait)
+  return { ...failed, not_before: Math.ceil(now) + wait, wait }
 }
 
 /** Postgres has no NUL and no half of a surrogate pair in a text. */

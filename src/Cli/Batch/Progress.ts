@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import type { Progress } from "../../Batch.ts"
+import * as Deadline from "../../Deadline.ts"
 import { printable, Screen } from "../Screen.ts"
 
 /**
@@ -18,7 +19,7 @@ export interface Seen extends Progress {
   readonly rate: number
   /** What there is to do, if that is known. */
   readonly expected: number | undefined
-  /** Milliseconds since 1970. */
+  /** On the scale of `Deadline.now`. */
   readonly now: number
 }
 
@@ -87,7 +88,7 @@ export const show = (
     const { color, columns } = screen
     let last: Progress | undefined
     let shown = false
-    const past: Array<readonly [at: number, ended: number]> = [[yield* Clock.currentTimeMillis, before]]
+    const past: Array<readonly [at: number, ended: number]> = [[yield* Deadline.now, before]]
 
     const look = (now: number): Seen | undefined => {
       if (last === undefined) return undefined
@@ -98,13 +99,13 @@ export const show = (
       return { ...last, rate, now, expected: last.sealed ? last.total : expected && Math.max(expected, last.total) }
     }
     const draw = (columns: number) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.map(Deadline.now, (now) => {
         const seen = look(now)
         if (seen === undefined) return
         screen.err(`${shown ? "\u001b[1A\u001b[2K" : ""}${bar(seen, { columns, color })}`)
         shown = true
       })
-    const log = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const log = Effect.flatMap(Deadline.now, (now) => {
       const seen = look(now)
       return seen === undefined
         ? Effect.void

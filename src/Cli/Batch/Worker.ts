@@ -83,7 +83,9 @@ const together = (batch: Work.Work["batch"], rate: Plan.Plan["rate"]) =>
         // The call was not made; the item is not to blame.
         Effect.retry({
           while: (error) => error instanceof RateLimit.StoreUnavailable,
-          schedule: Schedule.upTo(Schedule.spaced(500), "30 seconds")
+          // By their number: a schedule that ends after a time goes by the wall clock, which may jump.
+          times: 60,
+          schedule: Schedule.spaced(500)
         })
       )
     return Batch.make(batch.name, { ...batch, run })

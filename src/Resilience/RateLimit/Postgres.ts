@@ -5,7 +5,8 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Clock, type Context, Effect, Layer } from "effect"
+import { type Context, Effect, Layer } from "effect"
+import * as Deadline from "../../Deadline.ts"
 import * as Options from "../../Options.ts"
 import { reasonOf } from "../RedisCommands.ts"
 import type { Rule } from "./Rule.ts"
@@ -42,7 +43,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service> =>
       Effect.tap(() => Effect.sync(() => (isThere = true)))
     )
     let swept = 0
-    const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const sweep = Effect.flatMap(Deadline.now, (now) => {
       if (now < swept + sweepEvery) return Effect.void
       swept = now
       return statements.sweep

@@ -34,7 +34,7 @@ Servers.suite("postgres", "Postgres", () => {
           const error = yield* Effect.flip(Sql.make(sql))
           assert.strictEqual(
             error.message,
-            `the ledger is unavailable: its tables have version ${version}, and this muster knows version 3: go on with the one that made it, or begin another`
+            `the ledger is unavailable: its tables have version ${version}, and this muster knows version 4: go on with the one that made it, or begin another`
           )
           return yield* Effect.fail("roll back")
         })
