@@ -39,7 +39,7 @@ export class JsonNumber implements Equal.Equal {
   }
 
   toJSON(): string {
-    holdsRaw = true
+    raw = true
     return this.text
   }
 
@@ -67,11 +67,18 @@ export const isJsonNumber = (u: unknown): u is JsonNumber => Predicate.hasProper
  * @category models
  */
 export class JsonText {
-  constructor(readonly text: string) {}
+  /** `content` is the text, or its bytes in UTF-8 without a mark of byte order. */
+  constructor(readonly content: string | Uint8Array) {}
+
+  get text(): string {
+    return textOf(this.content)
+  }
 
   toJSON(): unknown {
-    holdsRaw = true
-    return JSON.parse(this.text)
+    if (raw === undefined) return JSON.parse(this.text)
+    raw = true
+    // What is written with it is thrown away.
+    return null
   }
 }
 
@@ -260,8 +267,8 @@ const isInexactAt = (text: string, digits: number): boolean => {
   return /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(number) && isInexact(number)
 }
 
-/** Whether what was written since it was last set has a text in it that `JSON.stringify` cannot write. */
-let holdsRaw = false
+/** While `JSON.stringify` runs for {@link stringify}: whether it has met what `JSON.stringify` cannot write. */
+let raw: boolean | undefined = undefined
 
 /**
  * Writes a value as `JSON.stringify` does, and a {@link JsonNumber}, a {@link JsonText} and a `bigint` digit for digit.
@@ -271,30 +278,105 @@ let holdsRaw = false
  * @category writing
  */
 export const stringify = (value: unknown): string | undefined => {
-  const before = holdsRaw
-  holdsRaw = false
+  const written = pieces(value)
+  return typeof written === "object" ? written.map(textOf).join("") : written
+}
+
+const textOf = (piece: string | Uint8Array): string => (typeof piece === "string" ? piece : decoder.decode(piece))
+
+const decoder = new TextDecoder()
+
+const holdsRaw = Symbol("holds what JSON.stringify cannot write")
+
+const plain = (value: unknown): string | undefined | typeof holdsRaw => {
+  const before = raw
+  raw = false
   try {
     const text: string | undefined = JSON.stringify(value)
-    return holdsRaw ? write(value, "") : text
+    // The cast: TypeScript does not see that it was set while `JSON.stringify` ran.
+    return (raw as boolean) ? holdsRaw : text
   } catch (error) {
-    if (error instanceof TypeError && /BigInt/.test(error.message)) return write(value, "")
+    if (error instanceof TypeError && /BigInt/.test(error.message)) return holdsRaw
     throw error
   } finally {
-    holdsRaw = before
+    raw = before
   }
 }
 
-/** Some five times slower than `JSON.stringify`. */
-const write = (value: unknown, key: string): string | undefined => {
-  if (typeof value === "bigint") return String(value)
-  if (typeof value !== "object" || value === null) return JSON.stringify(value)
-  if (value instanceof JsonText || isJsonNumber(value)) return value.text
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(key), key)
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map((item, index) => write(item, String(index)) ?? "null").join(",")}]`
-  const members = Object.entries(value).flatMap(([name, member]) => {
-    const text = write(member, name)
-    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`]
-  })
-  return `{${members.join(",")}}`
+/**
+ * The same as pieces, where there is a long {@link JsonText} in it: its bytes are one of them as they are, and are not copied.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const pieces = (value: unknown): string | ReadonlyArray<string | Uint8Array> | undefined => {
+  const text = plain(value)
+  if (text !== holdsRaw) return text
+  const given = resolved(value, "")
+  if (isNothing(given)) return undefined
+  const written = new Pieces()
+  written.write(given)
+  const [first, ...others] = written.all
+  return others.length === 0 && typeof first === "string" ? first : written.all
 }
+
+/** What `JSON.stringify` writes for a value: what its `toJSON` gives, which is asked once. */
+const resolved = (value: unknown, key: string): unknown =>
+  typeof value === "object" &&
+  value !== null &&
+  !isJsonNumber(value) &&
+  !(value instanceof JsonText) &&
+  "toJSON" in value &&
+  typeof value.toJSON === "function"
+    ? value.toJSON(key)
+    : value
+
+const isNothing = (value: unknown): boolean =>
+  value === undefined || typeof value === "function" || typeof value === "symbol"
+
+/** Some five times slower than `JSON.stringify`. Values are {@link resolved}. */
+class Pieces {
+  readonly all: Array<string | Uint8Array> = []
+
+  write(value: unknown): void {
+    if (typeof value !== "object" || value === null)
+      this.text(typeof value === "bigint" ? String(value) : scalar(value))
+    else if (isJsonNumber(value)) this.text(value.text)
+    else if (value instanceof JsonText) {
+      if (typeof value.content === "string") this.text(value.content)
+      else this.all.push(value.content)
+    } else if (value instanceof Number || value instanceof String || value instanceof Boolean) this.text(scalar(value))
+    else if (Array.isArray(value)) this.list(value)
+    else this.record(value)
+  }
+
+  private text(text: string): void {
+    const last = this.all.length - 1
+    const before = this.all[last]
+    if (typeof before === "string") this.all[last] = before + text
+    else this.all.push(text)
+  }
+
+  private list(items: ReadonlyArray<unknown>): void {
+    for (let index = 0; index < items.length; index++) {
+      this.text(index === 0 ? "[" : ",")
+      this.write(resolved(items[index], String(index)))
+    }
+    this.text(items.length === 0 ? "[]" : "]")
+  }
+
+  private record(value: object): void {
+    let opened = false
+    for (const [name, member] of Object.entries(value)) {
+      const given = resolved(member, name)
+      if (isNothing(given)) continue
+      this.text(`${opened ? "," : "{"}${JSON.stringify(name)}:`)
+      this.write(given)
+      opened = true
+    }
+    this.text(opened ? "}" : "{}")
+  }
+}
+
+/** In a list, what is no JSON is null. */
+const scalar = (value: unknown): string => JSON.stringify(value) ?? "null"

@@ -102,6 +102,28 @@ export const parseDuration = (text: string): number | undefined => {
  */
 export const expectedDuration = `a duration like "500ms", "2s" or "2 seconds"`
 
+const scales: Record<string, number> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 }
+
+/**
+ * Reads a size that a person wrote, as bytes: `500MB`, `1.5 GiB`, `100000`. `undefined` for anything else.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseBytes = (text: string): number | undefined => {
+  const [, number, unit = "B"] = /^(\d+(?:\.\d+)?)\s*([kMG]i?B|B)?$/i.exec(text.trim()) ?? []
+  const bytes = number === undefined ? NaN : Math.round(Number(number) * scales[unit.toLowerCase()]!)
+  return Number.isSafeInteger(bytes) && bytes >= 1 ? bytes : undefined
+}
+
+/**
+ * What to say was expected where {@link parseBytes} reads nothing.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const expectedBytes = `a size like "500MB" or "1GiB"`
+
 /**
  * Reads a whole number that is at least `least` (1 unless told otherwise).
  *

@@ -5,6 +5,7 @@
  */
 import { Config, type ConfigError, Context, Effect, FiberId, Layer, Scope } from "effect"
 import type { Aggregator } from "./Aggregator.ts"
+import * as Memory from "./Memory.ts"
 import * as Lines from "./Receipt/Lines.ts"
 import * as Access from "./Server/Access.ts"
 import * as Admin from "./Server/Admin.ts"
@@ -15,6 +16,7 @@ import { environment } from "./Server/Environment.ts"
 import * as Forking from "./Server/Forking.ts"
 import * as InFlight from "./Server/InFlight.ts"
 import * as Listener from "./Server/Listener.ts"
+import * as LoopDelay from "./Server/LoopDelay.ts"
 import * as Recent from "./Server/Recent.ts"
 import * as Routes from "./Server/Routes.ts"
 import * as Settings from "./Server/Settings.ts"
@@ -67,8 +69,8 @@ export class Server extends Context.Tag("effect-muster/Server")<
   }
 
   /**
-   * The same, its options read from a config; by default from `MUSTER_PORT`, `MUSTER_HOST`, `MUSTER_ADMIN_PORT`,
-   * `MUSTER_ADMIN_HOST`, `MUSTER_ADMIN_TOKEN`, `MUSTER_DRAIN`, `MUSTER_MAX_IN_FLIGHT`, `MUSTER_DEADLINE` and `MUSTER_CORS`.
+   * The same, its options read from a config; by default from the environment: `MUSTER_PORT`, `MUSTER_MAX_IN_FLIGHT` and so on, by
+   * the names of the options.
    */
   static layerConfig<const E extends ReadonlyArray<Endpoint.Servable>>(
     endpoints: E,
@@ -104,13 +106,16 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const services = Context.omit(Scope.Scope)(context) as Context.Context<Aggregator | Routes.Served>
     const settings = Settings.read(options)
     const drain = Drain.make()
-    const inFlight = InFlight.make(settings.maxInFlight)
+    const memory = new Memory.Budget(settings.maxBuffered)
+    const inFlight = InFlight.make(settings.maxInFlight, memory)
     const recent = yield* Recent.make(settings.admin !== undefined)
-    const state = { drain, inFlight, recent, clock: yield* Effect.clock, ...(yield* Forking.make) }
+    const loop = yield* LoopDelay.make
+    const state = { drain, inFlight, loop, memory, recent, clock: yield* Effect.clock, ...(yield* Forking.make) }
     const spans = yield* Spans.make
     const app = Routes.make(endpoints, services, { ...settings, ...state, spans })
     const write = settings.accessLog ? yield* writing : undefined
-    const access = { ...state, write, writeTimeout: settings.writeTimeout }
+    const patience = { timeout: settings.writeTimeout, minRate: settings.minReadRate }
+    const access = { ...state, write, patience }
     const open = Access.controlled(Cors.shared(app, settings.cors), { ...access, probes: Routes.probes })
     const server = yield* Listener.make(open, settings)
     const admin = settings.admin && (yield* administer({ ...settings, ...settings.admin, ...state }, access))

@@ -5,6 +5,7 @@
  */
 import { Command } from "@effect/cli"
 import { Effect } from "effect"
+import * as Options from "../Options.ts"
 import * as Flags from "./Flags.ts"
 
 const port = (name: string, about: string) =>
@@ -23,6 +24,48 @@ const host = (name: string, about: string) =>
     parse: (text) => (/^[\w.:-]{1,253}$/.test(text) ? text : undefined)
   })
 
+const count = (name: string, about: string, least: 0 | 1) =>
+  Flags.parsed(name, {
+    kind: "count",
+    about,
+    expected: `a whole number from ${least} up`,
+    parse: (text) => (/^\d{1,9}$/.test(text) && Number(text) >= least ? Number(text) : undefined)
+  })
+
+/**
+ * What a client may take of the server, and how long. Each is also an option of `Server` and a variable of the environment, which
+ * a flag counts for more than.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const limits = {
+  drain: Flags.duration("drain", "how long a signal leaves what is in flight; default MUSTER_DRAIN, else 10s"),
+  maxInFlight: count("max-in-flight", "more requests at once are refused; default MUSTER_MAX_IN_FLIGHT, else 1000", 1),
+  maxBuffered: Flags.parsed("max-buffered", {
+    kind: "bytes",
+    about: "memory for requests and answers; default MUSTER_MAX_BUFFERED, else a quarter of what there is",
+    expected: Options.expectedBytes,
+    parse: Options.parseBytes
+  }),
+  maxConnectionsPerClient: count(
+    "max-connections-per-client",
+    "more of one address are closed; default MUSTER_MAX_CONNECTIONS_PER_CLIENT, else no bound",
+    1
+  ),
+  headersTimeout: Flags.duration(
+    "headers-timeout",
+    "for the head of a request; default MUSTER_HEADERS_TIMEOUT, else 10s"
+  ),
+  requestTimeout: Flags.duration("request-timeout", "for a whole request; default MUSTER_REQUEST_TIMEOUT, else 30s"),
+  idleTimeout: Flags.duration("idle-timeout", "between two requests; default MUSTER_IDLE_TIMEOUT, else 5s"),
+  writeTimeout: Flags.duration(
+    "write-timeout",
+    "for a client that reads nothing of its answer; default MUSTER_WRITE_TIMEOUT, else 30s"
+  ),
+  minReadRate: count("min-read-rate", "bytes a second a client must read; default MUSTER_MIN_READ_RATE, else 1000", 0)
+}
+
 /**
  * The flags of the command.
  *
@@ -39,13 +82,7 @@ export const flags = {
   port: port("port", "0 is one that is free; default MUSTER_PORT, else 8080"),
   host: host("host", "default MUSTER_HOST, else 127.0.0.1; 0.0.0.0 is everywhere"),
   adminPort: port("admin-port", "a page, metrics and receipts, on 127.0.0.1; default MUSTER_ADMIN_PORT, else none"),
-  drain: Flags.duration("drain", "how long a signal leaves what is in flight; default MUSTER_DRAIN, else 10s"),
-  maxInFlight: Flags.parsed("max-in-flight", {
-    kind: "count",
-    about: "more requests at once are refused; default MUSTER_MAX_IN_FLIGHT, else 1000",
-    expected: "a whole number from 1 up",
-    parse: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined)
-  }),
+  ...limits,
   demoLoad: Flags.given("demo-load", "asks the demo all the time, and shows it on the page of the admin port")
 }
 

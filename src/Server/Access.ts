@@ -7,14 +7,16 @@
 import { Cause, type Clock, Context, Exit, type Fiber, FiberId, LogLevel } from "effect"
 import type { ServerResponse } from "node:http"
 import type { Write } from "../Receipt/Lines.ts"
+import type * as Memory from "../Memory.ts"
 import type { Drain, Tracked } from "./Drain.ts"
 import { type Answer, type App, Exchange, logBug } from "./Exchange.ts"
 import type { Fork } from "./Forking.ts"
 import type { Handler } from "./Listener.ts"
+import type { LoopDelay } from "./LoopDelay.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Problem from "./Problem.ts"
-import { isStreamed, type Reply } from "./Reply.ts"
-import { Sending } from "./Sending.ts"
+import { isStreamed, lengthOf, type Reply } from "./Reply.ts"
+import { type Patience, Sending } from "./Sending.ts"
 
 /**
  * What every request is subject to.
@@ -26,10 +28,12 @@ export interface AccessOptions {
   readonly clock: Clock.Clock
   readonly fork: Fork
   readonly drain: Drain
+  readonly loop: LoopDelay
+  readonly memory: Memory.Budget
   /** Writes a line for each request; without it, none is written. */
   readonly write: Write | undefined
-  /** How long a client may read nothing of its answer, in milliseconds, before it is let go. */
-  readonly writeTimeout: number
+  /** How long a client may take to read its answer before it is let go. */
+  readonly patience: Patience
   /** Paths that are answered at all times, and not logged: the probes. */
   readonly probes: ReadonlySet<string>
 }
@@ -44,8 +48,12 @@ export interface AccessOptions {
  */
 export const controlled =
   (app: App, options: AccessOptions): Handler =>
-  (request, response) =>
-    new Visit(new Exchange(request, options.clock), response, options).begin(app)
+  (request, response, waited) => {
+    const { clock, loop, memory } = options
+    new Visit(new Exchange(request, clock, memory, waited + loop.late()), response, options).begin(app)
+  }
+
+const overloaded = Problem.respond(Problem.later("overloaded", "The memory for requests and answers is used up", 1_000))
 
 const draining = Problem.respond(Problem.draining)
 
@@ -66,7 +74,7 @@ class Visit implements Tracked {
     private readonly options: AccessOptions
   ) {
     this.probe = options.probes.has(exchange.path)
-    this.sending = new Sending(exchange.message, response, options.writeTimeout, () => this.over())
+    this.sending = new Sending(exchange.message, response, options.patience, () => this.over())
     options.drain.track(this)
   }
 
@@ -121,8 +129,11 @@ class Visit implements Tracked {
     return Problem.respond(Problem.bug(this.exchange.receipt))
   }
 
-  private send(reply: Reply): void {
+  private send(given: Reply): void {
     const { exchange, sending } = this
+    // What was read to make it is not needed any more.
+    const fits = isStreamed(given) || exchange.memory.replace(lengthOf(given.body) ?? 0)
+    const reply = fits ? given : overloaded
     const { drain, fork } = this.options
     exchange.status = reply.status
     exchange.answered = exchange.elapsed()
@@ -164,6 +175,7 @@ class Visit implements Tracked {
     const { exchange, options, probe, sending } = this
     if (sending.gone) exchange.status = 499
     exchange.leave()
+    exchange.memory.close()
     options.drain.untrack(this)
     Metrics.record(exchange)
     if (options.write !== undefined && !probe) line(exchange, options.write)

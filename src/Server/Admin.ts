@@ -137,6 +137,7 @@ const receipts =
       form,
       exchange,
       heartbeat,
+      overflow: "drop",
       run: (write) => {
         write("start", {})
         return Effect.suspend(() => {

@@ -38,11 +38,15 @@ export const admin = Config.all({
   token: optional(Config.redacted("MUSTER_ADMIN_TOKEN"))
 })
 
+const count = (name: string, least: 0 | 1) =>
+  parsed(name, `a whole number from ${least} up`, (text) =>
+    /^\d{1,9}$/.test(text) && Number(text) >= least ? Number(text) : undefined
+  )
+
 /**
- * `MUSTER_PORT`, `MUSTER_HOST`, `MUSTER_ADMIN_PORT`, `MUSTER_ADMIN_HOST`, `MUSTER_ADMIN_TOKEN`, `MUSTER_MAX_IN_FLIGHT` (a
- * whole number from 1 up), `MUSTER_DRAIN` and `MUSTER_DEADLINE` (durations like `500ms` or `2 seconds`), and `MUSTER_CORS`
- * (origins, separated by commas). What is not set keeps its default. A wrong value is a `ConfigError` that names the
- * variable, the value and what was expected.
+ * The options of a server by the names of their variables. Durations are written like `500ms` or `2 seconds`, sizes like `500MB`,
+ * origins (`MUSTER_CORS`) with commas between them. What is not set keeps its default. A wrong value is a `ConfigError` that
+ * names the variable, the value and what was expected.
  *
  * @since 0.1.0
  * @category config
@@ -53,8 +57,13 @@ export const environment: Config.Config<ServerOptions> = Config.all({
   admin: Config.map(admin, ({ port, ...rest }) => (port === undefined ? undefined : { port, ...rest })),
   drain: duration("MUSTER_DRAIN"),
   deadline: duration("MUSTER_DEADLINE"),
-  maxInFlight: parsed("MUSTER_MAX_IN_FLIGHT", "a whole number from 1 up", (text) =>
-    /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
-  ),
+  headersTimeout: duration("MUSTER_HEADERS_TIMEOUT"),
+  requestTimeout: duration("MUSTER_REQUEST_TIMEOUT"),
+  idleTimeout: duration("MUSTER_IDLE_TIMEOUT"),
+  writeTimeout: duration("MUSTER_WRITE_TIMEOUT"),
+  minReadRate: count("MUSTER_MIN_READ_RATE", 0),
+  maxInFlight: count("MUSTER_MAX_IN_FLIGHT", 1),
+  maxBuffered: parsed("MUSTER_MAX_BUFFERED", Options.expectedBytes, Options.parseBytes),
+  maxConnectionsPerClient: count("MUSTER_MAX_CONNECTIONS_PER_CLIENT", 1),
   cors: parsed("MUSTER_CORS", "origins, separated by commas", (text) => text.split(",").map((origin) => origin.trim()))
 })

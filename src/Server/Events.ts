@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Exit, FiberId, Mailbox, Schedule, Stream } from "effect"
+import { Chunk, Effect, Exit, FiberId, Mailbox, Schedule, Stream } from "effect"
 import * as Json from "../Json.ts"
 import { types } from "./Accept.ts"
 import type { Exchange } from "./Exchange.ts"
@@ -38,6 +38,11 @@ export interface Events {
   /** Milliseconds between two signs of life. */
   readonly heartbeat: number
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * What becomes of events that a slow reader leaves no memory for. `end`: the response breaks off, and its reader sees that, since
+   * the last event is missing. `drop`: at most 1 MB of them wait, the rest is left out and counted by the event `dropped`.
+   */
+  readonly overflow: "end" | "drop"
   /** Writes the events, at its own speed; the response ends when it does. */
   readonly run: (write: Write) => Effect.Effect<void>
 }
@@ -51,10 +56,27 @@ export interface Events {
  * @since 0.1.0
  * @category responses
  */
-export const respond = ({ exchange, form, headers, heartbeat, run }: Events): Reply.Reply => {
+export const respond = ({ exchange, form, headers, heartbeat, overflow, run }: Events): Reply.Reply => {
   const events = Effect.gen(function* () {
     const mailbox = yield* Mailbox.make<Uint8Array>()
-    const write: Write = (event, data, id) => void mailbox.unsafeOffer(encode[form](event, data, id))
+    let waiting = 0
+    let dropped = 0
+    const offer = (bytes: Uint8Array): boolean => {
+      if (overflow === "drop" && waiting + bytes.length > mostWaiting) return false
+      if (!exchange.memory.take(bytes.length)) return false
+      waiting += bytes.length
+      return mailbox.unsafeOffer(bytes)
+    }
+    const write: Write = (event, data, id) => {
+      if (dropped > 0 && waiting === 0) {
+        offer(encode[form]("dropped", { events: dropped }, undefined))
+        dropped = 0
+      }
+      if (offer(encode[form](event, data, id))) return
+      if (overflow === "drop") dropped += 1
+      // A response that ended in the usual way would look whole to a reader that knows nothing of the last event.
+      else exchange.message.socket.destroy()
+    }
     const end = Effect.sync(() => mailbox.unsafeDone(Exit.void))
     const writing = yield* run(write).pipe(Effect.ensuring(end), Effect.forkScoped)
     exchange.close = () => {
@@ -62,11 +84,16 @@ export const respond = ({ exchange, form, headers, heartbeat, run }: Events): Re
       mailbox.unsafeDone(Exit.void)
       writing.unsafeInterruptAsFork(FiberId.none)
     }
-    yield* Effect.sync(() => mailbox.unsafeOffer(beat[form])).pipe(
+    yield* Effect.sync(() => waiting === 0 && offer(beat[form])).pipe(
       Effect.schedule(Schedule.spaced(heartbeat)),
       Effect.forkScoped
     )
-    return Mailbox.toStream(mailbox)
+    return Stream.mapChunks(Mailbox.toStream(mailbox), (chunk) => {
+      const bytes = Chunk.reduce(chunk, 0, (sum, { length }) => sum + length)
+      waiting -= bytes
+      exchange.memory.give(bytes)
+      return chunk
+    })
   })
   return Reply.make(Stream.unwrapScoped(events), {
     type: types[form],
@@ -74,6 +101,9 @@ export const respond = ({ exchange, form, headers, heartbeat, run }: Events): Re
     headers: { ...headers, "cache-control": "no-store", "x-accel-buffering": "no" }
   })
 }
+
+/** In bytes. */
+const mostWaiting = 1_000_000
 
 const text = new TextEncoder()
 

@@ -5,10 +5,11 @@
  */
 import { type Cause, type Clock, Effect, type Exit } from "effect"
 import type { IncomingMessage } from "node:http"
+import type * as Memory from "../Memory.ts"
 import type { Receipt } from "../Receipt.ts"
 import type { Recorder } from "../Receipt/Recorder.ts"
 import type { Begun } from "./Forking.ts"
-import { isStreamed, type Reply } from "./Reply.ts"
+import type { Reply } from "./Reply.ts"
 
 /**
  * One request and what becomes of it. Whoever learns something writes it down.
@@ -35,10 +36,12 @@ export class Exchange {
   traceId: string | undefined = undefined
   /** Writes the receipt of its aggregation. */
   recorder: Recorder | undefined = undefined
-  /** Milliseconds after its start at which its answer was ready, and was only left to be sent. */
+  /** Milliseconds after its arrival at which its answer was ready, and was only left to be sent. */
   answered: number | undefined = undefined
   /** What every reply to it has among its headers. */
   shared: Readonly<Record<string, string>> = {}
+  /** What it holds of the memory for all requests. */
+  readonly memory: Memory.Account
   /** Ends a streamed answer with a last word; at the cut of a drain it is called where others are interrupted. */
   close: (() => void) | undefined = undefined
   /** Frees the place that it holds among those in flight; called again it does nothing. */
@@ -48,9 +51,13 @@ export class Exchange {
 
   constructor(
     public message: IncomingMessage,
-    private readonly clock: Clock.Clock
+    private readonly clock: Clock.Clock,
+    memory: Memory.Budget,
+    /** How many milliseconds ago it arrived. */
+    late: number
   ) {
-    this.start = clock.unsafeCurrentTimeNanos()
+    this.memory = memory.account()
+    this.start = clock.unsafeCurrentTimeNanos() - BigInt(Math.round(late * 1e6))
     this.method = message.method!
     this.url = message.url!
     // Node gives lists only for cookies that are set, which no request does.
@@ -62,7 +69,12 @@ export class Exchange {
     this.client = message.socket.remoteAddress
   }
 
-  /** Milliseconds since its start. */
+  /** When it arrived, on the scale of `Deadline.Current`. */
+  get arrivedAt(): number {
+    return Number(this.start) / 1e6
+  }
+
+  /** Milliseconds since it arrived. */
   elapsed(): number {
     return Number(this.clock.unsafeCurrentTimeNanos() - this.start) / 1e6
   }
@@ -72,10 +84,9 @@ export class Exchange {
     this.hearReply = hear
   }
 
-  /** There is a reply, or there will be none. A stream goes on, and frees the place itself when no source is asked any more. */
+  /** There is a reply, or there will be none. Its place is held until the reply has been sent: what is not sent is held in memory. */
   replied(exit: Exit.Exit<Reply>): void {
     this.hearReply?.(exit)
-    if (exit._tag === "Failure" || !isStreamed(exit.value)) this.leave()
   }
 
   /**

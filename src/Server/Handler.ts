@@ -7,12 +7,14 @@ import { Cause, type Clock, Context, Duration, Effect, Either, Exit, Tracer } fr
 import type { Aggregator } from "../Aggregator.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Calling from "../Gather/Calling.ts"
+import * as Memory from "../Memory.ts"
 import type { Receipt } from "../Receipt.ts"
 import { type Recorder, Started } from "../Receipt/Recorder.ts"
 import * as Answer from "./Answer.ts"
 import type { Endpoint, Question } from "./Endpoint.ts"
 import type { Answer as Answered, Exchange } from "./Exchange.ts"
 import type { Forking } from "./Forking.ts"
+import type { InFlight } from "./InFlight.ts"
 import { Inbound, type InboundRequest } from "./Inbound.ts"
 import * as Input from "./Input.ts"
 import * as Problem from "./Problem.ts"
@@ -31,6 +33,7 @@ import * as Wishes from "./Wishes.ts"
 export interface Settings extends Forking {
   readonly clock: Clock.Clock
   readonly spans: Spans
+  readonly inFlight: InFlight
   /** The deadline of an endpoint that has none, in milliseconds. */
   readonly deadline: number
   /** Milliseconds between two signs of life in a stream. */
@@ -46,7 +49,7 @@ export interface Settings extends Forking {
 export const make = <R>(
   endpoint: Endpoint<R>,
   services: Context.Context<Aggregator | R>,
-  { begin, clock, deadline, fork, heartbeat, spans }: Settings
+  { begin, clock, deadline, fork, heartbeat, inFlight, spans }: Settings
 ): ((exchange: Exchange, params: Params) => Answered) => {
   const fields = Input.fieldsOf(endpoint.input)
   const wishesOf = Wishes.reader(endpoint, fields)
@@ -67,9 +70,16 @@ export const make = <R>(
       Streaming.respond({ context, endpoint, question, wished, exchange, heartbeat })
     const asked = (question: Question<R>) =>
       plain ? inJson(endpoint, question, wished, exchange) : Effect.succeed(streamed(question))
+    const enter = () => entered(inFlight, exchange)
     const question = questionOf(endpoint, Input.read(exchange, endpoint, fields, params, wished.reserved))
-    if (!Either.isEither(question)) return fork(waiting(question, asked), context)
+    if (!Either.isEither(question)) {
+      // With its body under way it holds no place: a client may never send the rest.
+      const reason = inFlight.refuses()
+      return reason === undefined ? fork(waiting(question, asked, enter), context) : overloaded(reason)
+    }
     if (Either.isLeft(question)) return Problem.respond(question.left)
+    const refused = enter()
+    if (refused !== undefined) return refused
     return plain ? begin(asked(question.right), context) : streamed(question.right)
   }
 
@@ -79,7 +89,7 @@ export const make = <R>(
     const span = spans.start(name, exchange, endpoint.path)
     exchange.traceId = span?.traceId
     if (span !== undefined) exchange.onReply((exit) => spans.end(span, exit))
-    return answer(exchange, params, Math.min(ambient, now(clock) + limit), span)
+    return answer(exchange, params, Math.min(ambient, exchange.arrivedAt + limit), span)
   }
 }
 
@@ -88,6 +98,12 @@ const now = (clock: Clock.Clock) => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
 /** Its caller has given up: whatever would be asked, nobody waits for it. */
 const late = Problem.respond(Problem.tooLate)
+
+/** The body is on its way and not read, so the connection is not worth keeping. */
+const overloaded = (reason: string): Reply.Reply => {
+  const problem = Problem.later("overloaded", reason, 1_000)
+  return Problem.respond({ ...problem, headers: { ...problem.headers, connection: "close" } })
+}
 
 const mayAsk = (endpoint: Endpoint<unknown>, exchange: Exchange): boolean => {
   if (endpoint.keys === undefined) return true
@@ -111,6 +127,7 @@ const within = <R>(
   const all = new Map(services.unsafeMap)
   all.set(Inbound.key, inbound)
   all.set(Deadline.Current.key, deadline)
+  all.set(Memory.Current.key, exchange.memory)
   all.set(Started.key, (recorder: Recorder) => void (exchange.recorder ??= recorder))
   if (span !== undefined) all.set(Tracer.ParentSpan.key, span)
   return Context.unsafeMake(all)
@@ -129,17 +146,27 @@ const questionOf = <R>(endpoint: Endpoint<R>, input: Eventually<unknown>): Event
     : Effect.mapError(question, Problem.rejected)
 }
 
-/** Answers a question that was waited for, if there is time left. */
+/** Takes a place for a request until it has been answered, or says why there is none. */
+const entered = (inFlight: InFlight, exchange: Exchange): Reply.Reply | undefined => {
+  const place = inFlight.enter()
+  if (Either.isLeft(place)) return Problem.respond(place.left)
+  exchange.leave = place.right
+  return undefined
+}
+
+/** Answers a question that was waited for, if there is time and a place left. */
 const waiting = <R>(
   question: Effect.Effect<Question<R>, Problem.Problem>,
-  asked: (question: Question<R>) => Effect.Effect<Reply.Reply, never, Aggregator | R>
+  asked: (question: Question<R>) => Effect.Effect<Reply.Reply, never, Aggregator | R>,
+  enter: () => Reply.Reply | undefined
 ): Effect.Effect<Reply.Reply, never, Aggregator | R> =>
   Effect.matchEffect(question, {
     onFailure: (problem) => Effect.succeed(Problem.respond(problem)),
     onSuccess: (question) =>
-      Effect.flatMap(Deadline.remaining, (left) =>
-        Duration.toMillis(left) === 0 ? Effect.succeed(late) : asked(question)
-      )
+      Effect.flatMap(Deadline.remaining, (left) => {
+        const refused = Duration.toMillis(left) === 0 ? late : enter()
+        return refused === undefined ? asked(question) : Effect.succeed(refused)
+      })
   })
 
 const inJson = <R>(

@@ -32,7 +32,7 @@ export const ready = (
   details: "details" | "summary"
 ): Reply.Reply => {
   const open = drain.phase() === "open"
-  const full = inFlight.count() >= inFlight.limit
+  const full = inFlight.refuses() !== undefined
   const health = recent.health()
   const status = open ? (full ? "overloaded" : "ready") : "draining"
   const sources = health.every(({ failing }) => failing === 0) ? "well" : "failing"

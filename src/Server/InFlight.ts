@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Either } from "effect"
+import type * as Memory from "../Memory.ts"
 import * as Options from "../Options.ts"
 import { later, type Problem } from "./Problem.ts"
 
@@ -16,6 +17,8 @@ import { later, type Problem } from "./Problem.ts"
 export interface InFlight {
   readonly limit: number
   readonly count: () => number
+  /** Why no more are taken, in words; `undefined` while they are. */
+  readonly refuses: () => string | undefined
   /**
    * Takes a place, or refuses at once. What it gives frees the place; calling that again does nothing.
    */
@@ -23,19 +26,25 @@ export interface InFlight {
 }
 
 /**
- * Makes a bound.
+ * Makes a bound: on how many are in flight, and on the memory that they hold.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (limit: number): InFlight => {
+export const make = (limit: number, memory: Memory.Budget): InFlight => {
   Options.count("Server.layer", "maxInFlight", limit)
   let count = 0
+  const refuses = () => {
+    if (count >= limit) return `At most ${limit} are answered at once`
+    return memory.used >= memory.limit ? "The memory for requests and answers is used up" : undefined
+  }
   return {
     limit,
     count: () => count,
+    refuses,
     enter: () => {
-      if (count >= limit) return Either.left(later("overloaded", `At most ${limit} are answered at once`, 1_000))
+      const reason = refuses()
+      if (reason !== undefined) return Either.left(later("overloaded", reason, 1_000))
       count += 1
       let left = false
       return Either.right(() => {

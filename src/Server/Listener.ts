@@ -5,6 +5,8 @@
  */
 import { Effect, Schema, type Scope } from "effect"
 import * as Http from "node:http"
+import type { Socket } from "node:net"
+import * as Pipeline from "./Pipeline.ts"
 
 /**
  * The server could not listen: the port is taken, or may not be had, or there is no such address.
@@ -37,6 +39,8 @@ export interface ListenerOptions {
   readonly requestTimeout: number
   /** How long a connection is kept between two requests, in milliseconds. */
   readonly idleTimeout: number
+  /** How many connections one address may have; beyond that they are closed. */
+  readonly maxConnectionsPerClient: number
 }
 
 /**
@@ -51,12 +55,12 @@ export interface Listener {
 }
 
 /**
- * Answers a request.
+ * Answers a request, which has waited for so many milliseconds on its connection.
  *
  * @since 0.1.0
  * @category models
  */
-export type Handler = (request: Http.IncomingMessage, response: Http.ServerResponse) => void
+export type Handler = (request: Http.IncomingMessage, response: Http.ServerResponse, waited: number) => void
 
 /**
  * Listens, and answers with a handler. When the scope closes, so do all connections.
@@ -77,14 +81,29 @@ export const make = (
       // How often it looks for those that take too long.
       connectionsCheckingInterval: Math.max(100, Math.min(1_000, headersTimeout / 4, requestTimeout / 4))
     })
-    server.on("request", handler)
-    // As many as there are requests on it that wait for their answers.
-    server.on("connection", (socket) => socket.setMaxListeners(0))
+    server.on("connection", limited(options.maxConnectionsPerClient))
+    server.on("request", Pipeline.oneAtATime(handler))
     yield* Effect.acquireRelease(listen(server, host, port), () => close(server))
     const address = server.address()
     const bound = typeof address === "object" && address !== null ? address.port : port
     return { url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound }
   })
+
+/** Closes the connections of an address beyond so many. */
+const limited = (most: number) => {
+  const open = new Map<string, number>()
+  return (socket: Socket): void => {
+    const address = socket.remoteAddress ?? ""
+    const before = open.get(address) ?? 0
+    if (before >= most) return void socket.destroy()
+    open.set(address, before + 1)
+    socket.once("close", () => {
+      const left = open.get(address)! - 1
+      if (left === 0) open.delete(address)
+      else open.set(address, left)
+    })
+  }
+}
 
 const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ServerNotStarted> =>
   Effect.async((resume) => {

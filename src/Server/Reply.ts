@@ -16,7 +16,7 @@ export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** A stream is run when it is sent, and interrupted when nobody reads it any more. */
-  readonly body: string | Stream.Stream<Uint8Array> | undefined
+  readonly body: string | ReadonlyArray<string | Uint8Array> | Stream.Stream<Uint8Array> | undefined
 }
 
 /**
@@ -26,7 +26,26 @@ export interface Reply {
  * @category getters
  */
 export const isStreamed = (reply: Reply): reply is Reply & { readonly body: Stream.Stream<Uint8Array> } =>
-  typeof reply.body === "object"
+  typeof reply.body === "object" && !isPieces(reply.body)
+
+/**
+ * True for a body that is written piece by piece, each as it is.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const isPieces = (body: Reply["body"]): body is ReadonlyArray<string | Uint8Array> => Array.isArray(body)
+
+/**
+ * The length of a body in bytes; of a stream it is not known.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const lengthOf = (body: Reply["body"]): number | undefined => {
+  if (typeof body === "string") return Buffer.byteLength(body)
+  return isPieces(body) ? body.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0) : undefined
+}
 
 /**
  * What a reply says besides its body.
@@ -72,4 +91,4 @@ export const empty = (headers: Readonly<Record<string, string>> = {}): Reply => 
  * @category constructors
  */
 export const json = (value: unknown, { headers, status, type = "application/json" }: Partial<Head> = {}): Reply =>
-  make(Json.stringify(value) ?? "null", { status, type, headers: { "cache-control": "no-store", ...headers } })
+  make(Json.pieces(value) ?? "null", { status, type, headers: { "cache-control": "no-store", ...headers } })

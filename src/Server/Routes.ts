@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Context, Either } from "effect"
+import type { Context } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
 import * as Options from "../Options.ts"
 import * as Docs from "./Docs.ts"
@@ -12,7 +12,6 @@ import type { Endpoint } from "./Endpoint.ts"
 import type { App } from "./Exchange.ts"
 import * as Handler from "./Handler.ts"
 import * as Health from "./Health.ts"
-import type { InFlight } from "./InFlight.ts"
 import * as OpenApi from "./OpenApi.ts"
 import * as Problem from "./Problem.ts"
 import type { Recent } from "./Recent.ts"
@@ -28,7 +27,6 @@ import * as Router from "./Router.ts"
 export interface RoutesOptions extends Handler.Settings {
   readonly info: OpenApi.Info
   readonly drain: Drain
-  readonly inFlight: InFlight
   readonly recent: Recent
 }
 
@@ -114,7 +112,7 @@ const get = (path: Router.Route["path"], handler: Router.Route["handler"]): Rout
 const dispatch = (
   endpoints: ReadonlyArray<Endpoint<Served>>,
   services: Context.Context<Aggregator | Served>,
-  { inFlight, ...settings }: RoutesOptions
+  settings: RoutesOptions
 ): Router.Route["handler"] => {
   const handlers = new Map<string, Router.Route["handler"]>(
     endpoints.map((endpoint) => [endpoint.method, Handler.make(endpoint, services, settings)])
@@ -124,10 +122,6 @@ const dispatch = (
   return (exchange, params) => {
     exchange.route = endpoints[0]!.path
     const handler = handlers.get(exchange.method === "HEAD" ? "GET" : exchange.method)
-    if (handler === undefined) return unserved
-    const entered = inFlight.enter()
-    if (Either.isLeft(entered)) return Problem.respond(entered.left)
-    exchange.leave = entered.right
-    return handler(exchange, params)
+    return handler === undefined ? unserved : handler(exchange, params)
   }
 }

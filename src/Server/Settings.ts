@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Duration, Redacted } from "effect"
+import * as Memory from "../Memory.ts"
 import * as Options from "../Options.ts"
 
 /**
@@ -48,6 +49,15 @@ export interface ServerOptions {
   readonly idleTimeout?: Duration.DurationInput | undefined
   /** How long a client may read nothing of its answer before it is let go; default 30 seconds. */
   readonly writeTimeout?: Duration.DurationInput | undefined
+  /** How many bytes a second a client must read of its answer while there is more of it; default 1,000. 0: no bound. */
+  readonly minReadRate?: number | undefined
+  /** How many connections one client address may have at once; beyond that they are closed. Default: no bound. */
+  readonly maxConnectionsPerClient?: number | undefined
+  /**
+   * How many bytes of requests, answers of sources and answers may be held at once; beyond it requests are refused. Default: a quarter
+   * of the memory that the process may use (of the container, of the machine, or of the heap).
+   */
+  readonly maxBuffered?: number | undefined
   /** How long a stream may be silent before it gives a sign of life; default 15 seconds, and at most half of that above. */
   readonly heartbeat?: Duration.DurationInput | undefined
   /** The origins whose pages may ask, such as `https://app.example.com`, or `*`; default: none. */
@@ -87,6 +97,13 @@ export const read = (options: ServerOptions = {}) => {
       token: options.admin.token
     },
     maxInFlight: Options.count(where, "maxInFlight", options.maxInFlight ?? 1_000),
+    maxBuffered: Options.count(where, "maxBuffered", options.maxBuffered ?? Memory.defaultLimit()),
+    maxConnectionsPerClient: Options.count(
+      where,
+      "maxConnectionsPerClient",
+      options.maxConnectionsPerClient ?? Number.MAX_SAFE_INTEGER
+    ),
+    minReadRate: Options.count(where, "minReadRate", options.minReadRate ?? 1_000, 0),
     cors: (options.cors ?? []).map(origin),
     accessLog: options.accessLog ?? true,
     info: { title: options.title ?? "muster", version: options.version },

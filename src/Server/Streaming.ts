@@ -50,17 +50,11 @@ export const respond = <R>(streamed: Streamed<R>): Reply => {
     form: wished.form === "sse" ? "sse" : "ndjson",
     exchange,
     heartbeat,
+    overflow: "end",
     headers: wished.headers,
     run: (write) => {
       write("start", { aggregation: endpoint.name })
-      return Effect.provide(
-        // No source is asked any more, though the client may not have read everything.
-        Effect.ensuring(
-          tell(streamed, write),
-          Effect.sync(() => exchange.leave())
-        ),
-        context
-      )
+      return Effect.provide(tell(streamed, write), context)
     }
   })
 }

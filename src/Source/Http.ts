@@ -158,7 +158,9 @@ const value = { parse: Json.parse, decode: (json: unknown) => Either.right(json)
 
 const unreadText = {
   parse: Json.check,
-  decode: (_: unknown, text: string) => Either.right<unknown>(new Json.JsonText(text))
+  // The bytes of a long one are passed on without a copy. A mark of byte order (RFC 8259, 8.1) is left out of the text.
+  decode: (_: unknown, text: string, bytes: Uint8Array) =>
+    Either.right<unknown>(new Json.JsonText(bytes.length > 65_536 && bytes[0] !== 0xef ? bytes : text))
 }
 
 const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Metric, Stream, TestClock } from "effect"
+import * as Memory from "../../src/Memory.ts"
 import * as Breaker from "../../src/Resilience/Breaker.ts"
 import * as Bulkhead from "../../src/Resilience/Bulkhead.ts"
 import * as Gauges from "../../src/Server/Gauges.ts"
@@ -31,7 +32,7 @@ describe("what a server does now", () => {
 
   it.effect("is told at once, and then when it has changed, with the second at which it was seen", () =>
     Effect.gen(function* () {
-      const requests = InFlight.make(10)
+      const requests = InFlight.make(10, new Memory.Budget(Infinity))
       const told = yield* Effect.fork(Stream.runCollect(Stream.take(Gauges.changes(requests), 3)))
       yield* TestClock.adjust("5 seconds")
       const leave = yield* requests.enter()

@@ -218,21 +218,21 @@ describe("a request that asks by calls alone", () => {
 })
 
 describe("requests that wait for each other on one connection", () => {
-  it.scopedLive("are all cancelled when it closes", () =>
+  it.scopedLive("are asked one at a time, and no more once it closes, which cancels the one that is asked", () =>
     Effect.gen(function* () {
       const source = yield* silent
-      const half = dashboard((id) => (id === "fast" ? named(id) : Effect.as(json(source.url), "")), Effect.succeed(1))
+      const half = dashboard((id) => Effect.as(json(`${source.url}/${id}`), ""), Effect.succeed(1))
       const { admin, log, url } = yield* serve([half])
-      const slow = get("/dashboard?id=slow")
-      const { socket } = yield* wire(url, slow + slow + get("/dashboard?id=fast") + slow)
-      yield* until("all are asked", () => source.requests.length === 3)
+      const { socket } = yield* wire(url, get("/dashboard?id=first") + get("/dashboard?id=second"))
+      yield* until("the first is asked", () => source.requests.length === 1)
       socket.destroy()
 
-      yield* until("all are closed", () => source.closes.length === 3)
-      yield* until("all are logged", () => log.length === 4)
+      yield* until("it is closed", () => source.closes.length === 1)
+      yield* until("it is logged", () => log.length === 1)
+      yield* ask(`${admin}/readyz`)
       assert.deepStrictEqual(
-        log.map(({ annotations }) => annotations["status"]),
-        [499, 499, 499, 499]
+        [source.requests.map(({ url }) => url), log.map(({ annotations }) => annotations["status"])],
+        [["/first"], [499]]
       )
       assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
     })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
+import * as Memory from "../../src/Memory.ts"
 import * as Aggregation from "../../src/Aggregation.ts"
 import * as Endpoint from "../../src/Server/Endpoint.ts"
 import * as InFlight from "../../src/Server/InFlight.ts"
@@ -8,7 +9,7 @@ import { ask, dashboard, get, named, serve, until, wire } from "./Stage.ts"
 describe("InFlight", () => {
   it.effect("refuses at once who comes when all places are taken, and lets in who comes after one has left", () =>
     Effect.gen(function* () {
-      const { count, enter } = InFlight.make(2)
+      const { count, enter } = InFlight.make(2, new Memory.Budget(Infinity))
       const leave = yield* enter()
       yield* enter()
       const refused = yield* Effect.flip(enter())
@@ -62,18 +63,22 @@ describe("InFlight", () => {
     })
   )
 
-  it.scopedLive("a place is free as soon as no source is asked any more, though the answer has not been read", () =>
+  it.scopedLive("a place is held until the answer has been sent, and free when its client goes away before", () =>
     Effect.gen(function* () {
       const large = dashboard(() => Effect.succeed("x".repeat(20_000_000)), Effect.succeed(1))
       const { admin, url } = yield* serve([Endpoint.make(large, { values: true })], { maxInFlight: 1 })
-      for (const accept of ["application/json", "text/event-stream"]) {
-        const { socket } = yield* wire(url)
-        socket.pause()
-        socket.write(get("/dashboard?id=1", `accept: ${accept}`))
-        while ((yield* ask(`${url}/dashboard?id=1`, { method: "HEAD" })).status === 503) yield* Effect.sleep(1)
-        assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
-        assert.isFalse(socket.destroyed)
-      }
+      const inFlight = Effect.map(ask(`${admin}/readyz`), ({ json }) => json()["inFlight"])
+      for (const accept of ["application/json", "text/event-stream"])
+        for (const end of ["resume", "destroy"] as const) {
+          const { received, socket } = yield* wire(url)
+          socket.write(get("/dashboard?id=1", `accept: ${accept}`))
+          yield* until("it begins", () => received() !== "")
+          socket.pause()
+          assert.strictEqual((yield* ask(`${url}/dashboard?id=1`, { method: "HEAD" })).status, 503)
+          assert.strictEqual(yield* inFlight, 1)
+          socket[end]()
+          while ((yield* inFlight) !== 0) yield* Effect.sleep(1)
+        }
     })
   )
 

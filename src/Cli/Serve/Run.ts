@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Command } from "@effect/cli"
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option, Record, Struct } from "effect"
 import { Aggregator } from "../../Aggregator.ts"
 import { environment as aggregating } from "../../Aggregator/Environment.ts"
 import * as Demo from "../../Demo.ts"
@@ -19,7 +19,7 @@ import * as Tracing from "../../Server/Tracing.ts"
 import { Drivers } from "../Drivers.ts"
 import { badConfig, badInput, type Failed, noAnswer } from "../Failed.ts"
 import { printable, Screen } from "../Screen.ts"
-import type { flags } from "../Serve.ts"
+import { type flags, limits } from "../Serve.ts"
 import { Signals } from "../Signals.ts"
 
 type Given = Command.Command.ParseConfig<typeof flags>
@@ -55,12 +55,10 @@ const optionsOf = (given: Given): Effect.Effect<ServerOptions, Failed> =>
       return yield* badInput(`MUSTER_ADMIN_HOST=${admin.host} needs a MUSTER_ADMIN_TOKEN beside it`)
     // Load that nobody can look at would be of no use.
     const adminPort = Option.getOrElse(given.adminPort, () => port ?? (given.demoLoad ? 0 : undefined))
+    const { host, port: publicPort } = given
     return {
       ...environment,
-      port: Option.getOrElse(given.port, () => environment.port),
-      host: Option.getOrElse(given.host, () => environment.host),
-      drain: Option.getOrElse(given.drain, () => environment.drain),
-      maxInFlight: Option.getOrElse(given.maxInFlight, () => environment.maxInFlight),
+      ...Record.getSomes<string, unknown>({ ...Struct.pick(given, ...Struct.keys(limits)), host, port: publicPort }),
       admin: adminPort === undefined ? undefined : { ...admin, port: adminPort }
     }
   })

@@ -24,7 +24,7 @@ export interface Reading<A, R> {
   /** Left: why it is no JSON, to be put behind "the body". */
   readonly parse: (text: string) => Either.Either<unknown, string>
   /** An `Either` is known at once. */
-  readonly decode: (json: unknown, text: string) => Effect.Effect<A, ParseResult.ParseError, R>
+  readonly decode: (json: unknown, text: string, bytes: Uint8Array) => Effect.Effect<A, ParseResult.ParseError, R>
 }
 
 /**
@@ -141,7 +141,7 @@ export class Asked<A, R> {
     const body = parsed(end, this.reading.parse, this.maxBytes)
     if ("malformed" in body) return Exit.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
-    const value = this.reading.decode(body.json, body.text)
+    const value = this.reading.decode(body.json, body.text, body.bytes)
     if (!Calling.isKnown(value)) return Effect.mapError(value, misfit)
     return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
   }

@@ -48,14 +48,16 @@ export const parsed = (
   reply: Reply,
   parse: (text: string) => Either.Either<unknown, string>,
   maxBytes: number
-): { readonly json: unknown; readonly text: string } | { readonly malformed: string } => {
+): { readonly json: unknown; readonly text: string; readonly bytes: Uint8Array } | { readonly malformed: string } => {
   const { body } = reply
   if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
   if (body.length === 0) return { malformed: "the body is empty" }
   const text = decoded(body)
   if (text === undefined) return { malformed: `the body is no UTF-8${named(reply)}` }
   const json = parse(text)
-  return Either.isRight(json) ? { json: json.right, text } : { malformed: `the body ${json.left}${named(reply)}` }
+  return Either.isRight(json)
+    ? { json: json.right, text, bytes: body }
+    : { malformed: `the body ${json.left}${named(reply)}` }
 }
 
 const decoded = (body: Uint8Array): string | undefined => {
