@@ -39,7 +39,7 @@ export class JsonNumber implements Equal.Equal {
   }
 
   toJSON(): string {
-    raw = true
+    if (raw !== undefined) raw = true
     return this.text
   }
 

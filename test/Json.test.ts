@@ -152,6 +152,10 @@ describe("Json", () => {
       const text = typeof raw === "bigint" ? String(raw) : raw.text
       assert.strictEqual(Json.stringify({ ...odd, raw }), `${JSON.stringify(odd).slice(0, -1)},"raw":${text}}`)
     }
+    const bytes = new Json.JsonText(Buffer.from(`{"a":1.10}`))
+    assert.strictEqual(JSON.stringify([new Json.JsonNumber("1e400"), bytes]), `["1e400",{"a":1.1}]`)
+    assert.deepStrictEqual(Json.pieces({ bytes, n: 1 }), [`{"bytes":`, bytes.content, `,"n":1}`])
+    assert.strictEqual(Json.stringify({ a: { toJSON: () => undefined }, bytes }), `{"bytes":{"a":1.10}}`)
     assert.strictEqual(Json.stringify(undefined), undefined)
     assert.strictEqual(Json.stringify({ toJSON: () => 1n }), "1")
     assert.strictEqual(
