@@ -174,6 +174,8 @@ export const Receipt = Schema.Struct({
   outcome: Ending,
   /** Milliseconds since 1970. */
   startedAt: Schema.Number,
+  /** How long the request that it answers had waited in the server before the start, where that was a millisecond or more. */
+  waited: Schema.optionalWith(Schema.Number, { exact: true }),
   /** When the answer left. */
   elapsed: Schema.Number,
   /** When the last cleanup had ended, `null` while one runs. */

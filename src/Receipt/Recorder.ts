@@ -77,6 +77,8 @@ export class Recorder {
   /** True when a source may have to wait for another to end before it is asked. */
   bounded = false
   traceId: string | null = null
+  /** How many milliseconds before the start the request arrived that it answers. */
+  waited = 0
   /** Hears of each source that ends by itself, in that instant. */
   listener: Listener | undefined = undefined
   counting: Counting | undefined = undefined
@@ -214,6 +216,7 @@ export class Recorder {
       policy: this.policy,
       outcome: ending,
       startedAt: Math.round(this.startedAt),
+      ...(this.waited >= 1 && { waited: rounded(this.waited) }),
       elapsed: rounded(elapsed),
       settled: rounded(this.settledAt),
       deadline: bounded ? rounded(this.deadline) : null,

@@ -35,14 +35,16 @@ export const headersOf = (receipt: Receipt): Readonly<Record<string, string>> =>
 const longest = 6_000
 
 /**
- * The `Server-Timing` header: how many milliseconds each source took, how it ended unless well, and the whole.
+ * The `Server-Timing` header: how many milliseconds each source took, how it ended unless well, how long the request
+ * waited in the server before its sources were asked (`queue`), and the whole since it arrived.
  *
  * @see https://www.w3.org/TR/server-timing/
  * @since 0.1.0
  * @category headers
  */
-export const timing = ({ elapsed, sources }: Receipt): string => {
-  const total = `total;dur=${rounded(elapsed)}`
+export const timing = ({ elapsed, sources, waited = 0 }: Receipt): string => {
+  const queue = waited === 0 ? "" : `queue;dur=${rounded(waited)}, `
+  const total = `${queue}total;dur=${rounded(waited + elapsed)}`
   const metrics: Array<string> = []
   let length = total.length
   for (const source of sources) {

@@ -79,6 +79,13 @@ export class Exchange {
     return Number(this.clock.unsafeCurrentTimeNanos() - this.start) / 1e6
   }
 
+  /** The first aggregation that is started for it is the one that answers it. */
+  started(recorder: Recorder): void {
+    if (this.recorder !== undefined) return
+    this.recorder = recorder
+    recorder.waited = this.elapsed()
+  }
+
   /** Calls back once there is a reply, or it is certain that there will be none. */
   onReply(hear: (exit: Exit.Exit<Reply>) => void): void {
     this.hearReply = hear

@@ -128,7 +128,7 @@ const within = <R>(
   all.set(Inbound.key, inbound)
   all.set(Deadline.Current.key, deadline)
   all.set(Memory.Current.key, exchange.memory)
-  all.set(Started.key, (recorder: Recorder) => void (exchange.recorder ??= recorder))
+  all.set(Started.key, (recorder: Recorder) => exchange.started(recorder))
   if (span !== undefined) all.set(Tracer.ParentSpan.key, span)
   return Context.unsafeMake(all)
 }

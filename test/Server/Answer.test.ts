@@ -47,6 +47,11 @@ describe("Server-Timing", () => {
     )
   })
 
+  it("counts from the arrival of the request, with its wait in the server", () => {
+    const waited = { ...receipt([source("profile")]), waited: 842.04 }
+    assert.strictEqual(Answer.timing(waited), "profile;dur=12.3, queue;dur=842, total;dur=854.5")
+  })
+
   it("makes a token of any name", () => {
     const header = Answer.timing(receipt([source('a b,"c";\r\nx: ü'), source("")]))
     assert.strictEqual(header, "a_b__c____x___;dur=12.3, _;dur=12.3, total;dur=12.5")

@@ -218,6 +218,26 @@ describe("a request that asks by calls alone", () => {
 })
 
 describe("requests that wait for each other on one connection", () => {
+  it.scopedLive("have waited since they arrived: so say their deadlines, the log, the receipt and Server-Timing", () =>
+    Effect.gen(function* () {
+      const half = (id: string) => Effect.as(Effect.sleep(id === "slow" ? 300 : 0), id)
+      const endpoint = (path: `/${string}`, deadline: number) =>
+        Endpoint.make(dashboard(half, Effect.succeed(1)), { path, deadline })
+      const { admin, log, url } = yield* serve([endpoint("/long", 10_000), endpoint("/short", 250)])
+      const { received } = yield* wire(url, get("/long?id=slow") + get("/long?id=next") + get("/short?id=late"))
+      yield* until("all are logged", () => log.length === 3)
+
+      assert.deepStrictEqual(
+        received().match(/HTTP\/1.1 \d+/g),
+        [200, 200, 504].map((status) => `HTTP/1.1 ${status}`)
+      )
+      assert.isAtLeast(Number(/queue;dur=([\d.]+), total/.exec(received())![1]), 290)
+      for (const { annotations } of log) assert.isAtLeast(Number(annotations["duration"]), 290)
+      const receipts = (yield* ask(`${admin}/receipts`)).text.trim().split("\n")
+      assert.isAtLeast(JSON.parse(receipts[1]!).waited, 290)
+    })
+  )
+
   it.scopedLive("are asked one at a time, and no more once it closes, which cancels the one that is asked", () =>
     Effect.gen(function* () {
       const source = yield* silent
