@@ -81,6 +81,19 @@ export const Refused = Schema.Literal("breaker", "bulkhead", "rate-limit", "retr
 export type Refused = typeof Refused.Type
 
 /**
+ * Why a call that was slow or had failed got no second one: the hedge's budget was used up (`budget`), the call must not
+ * be made twice (`once`), half of the calls take longer than the time that remained (`deadline`), or too few calls had been
+ * seen to tell what is slow (`few-calls`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Unhedged = Schema.Literal("budget", "once", "deadline", "few-calls")
+
+/** @since 0.1.0 */
+export type Unhedged = typeof Unhedged.Type
+
+/**
  * What the guards around a source did.
  *
  * @since 0.1.0
@@ -94,7 +107,9 @@ export const Guards = Schema.Struct({
   /** Milliseconds that it waited for a place or a turn. */
   queued: Schema.Number,
   served: Schema.NullOr(Served),
-  refused: Schema.NullOr(Refused)
+  refused: Schema.NullOr(Refused),
+  /** Only where a hedge would have made a second call, and did not. */
+  unhedged: Schema.optionalWith(Unhedged, { exact: true })
 })
 
 /** @since 0.1.0 */
@@ -191,7 +206,9 @@ export const Receipt = Schema.Struct({
   /** The sources that the answer waited for, in order: shorten one of these to answer sooner. */
   criticalPath: Schema.Array(Schema.String),
   /** In the order in which they were given. */
-  sources: Schema.Array(SourceReceipt)
+  sources: Schema.Array(SourceReceipt),
+  /** In a sampled recording: how many receipts this one stands for. */
+  weight: Schema.optionalWith(Schema.Number.pipe(Schema.finite(), Schema.greaterThanOrEqualTo(1)), { exact: true })
 })
 
 /** @since 0.1.0 */

@@ -46,6 +46,18 @@ export const flags = {
     expected: `a source and a percentile between p0 and p100, or a time, like "profile@p95" or "profile@200ms"`,
     parse: Settings.parseHedge
   }),
+  hedgeBudget: Flags.parsed("hedge-budget", {
+    kind: "share",
+    about: "the share of the calls that may be second ones; default 5%, as in Hedge",
+    expected: `a share of more than 0% up to 100%, like "10%" or "0.1"`,
+    parse: Settings.parseBudget
+  }),
+  confidence: Flags.parsed("confidence", {
+    kind: "share",
+    about: "how sure the intervals are: 90%, 95%, 99% or 99.9%; default 95%",
+    expected: "90%, 95%, 99% or 99.9%",
+    parse: Settings.parseConfidence
+  }),
   wanted: Flags.parsed("wanted", {
     kind: "share",
     about: "the share of the answers for which to find the deadline; default 99%",
@@ -81,7 +93,8 @@ export const command = Command.make("explain", { ...flags, ...Recorded.args }, (
         "for each deadline. A flag with ... may be given again, or hold a list with commas.",
         "",
         "A call that was cut off counts as one that takes longer; a second call takes as long as",
-        "the calls of its source do. It plays gather, collect and stream."
+        "the calls of its source do at that time, and is only made where the budget of the hedge",
+        "allows it. It plays gather, collect and stream."
       ].map((line) => HelpDoc.p(line))
     )
   )
@@ -91,11 +104,19 @@ const run = (given: Given): Effect.Effect<void, Failed, Screen> =>
   Effect.gen(function* () {
     if (given.json && Option.isSome(given.out))
       return yield* badInput("--json prints what --out writes as a page; leave one of them out")
-    const asked = { deadlines: given.deadline, optional: given.optional, hedges: given.hedge }
+    const asked = {
+      deadlines: given.deadline,
+      optional: given.optional,
+      hedges: given.hedge,
+      budget: Option.getOrElse(given.hedgeBudget, () => Settings.defaultBudget)
+    }
+    if (Option.isSome(given.hedgeBudget) && given.hedge.length === 0)
+      return yield* badInput("--hedge-budget is of no use without --hedge")
     const many = Settings.howMany(asked)
     if (many > Settings.most) return yield* badInput(`that makes ${many} settings; at most ${Settings.most} are tried`)
     const aggregation = Option.getOrUndefined(given.aggregation)
-    const read = yield* Reading.read({ file: given.file, aggregation, skipBad: given.skipBad })
+    const confidence = Option.getOrElse(given.confidence, () => 0.95 as const)
+    const read = yield* Reading.read({ file: given.file, aggregation, skipBad: given.skipBad, confidence })
     yield* checkSources(asked, read)
     const wanted = Option.getOrElse(given.wanted, () => defaultWanted)
     const explained = Array.from(read.aggregations, ([name, observations]) =>
@@ -141,10 +162,13 @@ const checkSources = (
     const more = names.length > 20 ? `, and ${names.length - 20} more` : ""
     return unknown("source", missing, names, `there are: ${names.slice(0, 20).join(", ")}${more}`)
   }
-  const idle = hedges.find((hedge) => all.every((one) => Settings.delayOf(hedge, one) === undefined))
-  return idle === undefined
-    ? Effect.void
-    : badInput(`--hedge ${idle.text}: ${idle.source} never succeeded in the recording, and has no percentiles`)
+  for (const hedge of hedges) {
+    const reasons = all
+      .filter(({ sources }) => sources.includes(hedge.source))
+      .map((one) => Settings.whyNot(hedge, one))
+    if (!reasons.includes(undefined)) return badInput(`--hedge ${hedge.text}: ${reasons[0]}`)
+  }
+  return Effect.void
 }
 
 const notes = ({ firstSkipped, leftOut, skipped }: Reading.Read): ReadonlyArray<string> => {

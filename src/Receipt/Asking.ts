@@ -5,7 +5,7 @@
  */
 import { Context, Effect } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
-import type { Attempt, Refused, Served } from "../Receipt.ts"
+import type { Attempt, Refused, Served, Unhedged } from "../Receipt.ts"
 
 /**
  * What those inside a source may know and say of it.
@@ -27,6 +27,8 @@ export interface Asked {
   readonly served: (from: Served) => void
   /** A guard has refused to make the call. */
   readonly refused: (by: Refused) => void
+  /** A call that was slow or had failed gets no second one. */
+  readonly unhedged: (why: Unhedged) => void
   /**
    * It takes longer than it usually does. Calls back once the answer waits for it, which is when every other source that
    * is still being asked is overdue as well; at once if that is so now. Gives a way to be called no more.
@@ -50,6 +52,7 @@ export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/A
     queued: nothing,
     served: nothing,
     refused: nothing,
+    unhedged: nothing,
     // Outside any, nothing else is waited for.
     overdue: (holdsTheAnswer) => {
       holdsTheAnswer()

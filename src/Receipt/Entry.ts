@@ -6,7 +6,7 @@
 import { Cause, type Exit, Option } from "effect"
 import type * as Cleanup from "../Cleanup.ts"
 import * as Outcome from "../Outcome.ts"
-import type { Attempt, Refused, Served, SourceReceipt } from "../Receipt.ts"
+import type { Attempt, Refused, Served, SourceReceipt, Unhedged } from "../Receipt.ts"
 import { describe } from "../Receipt.ts"
 import type { Asked } from "./Asking.ts"
 import { Guarding } from "./Guarding.ts"
@@ -145,6 +145,10 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   refused(by: Refused): void {
     this.guarding.refused = by
+  }
+
+  unhedged(why: Unhedged): void {
+    this.guarding.unhedged = why
   }
 
   overdue(holdsTheAnswer: () => void): () => void {

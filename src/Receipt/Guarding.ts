@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Attempt, Guards, Refused, Served } from "../Receipt.ts"
+import type { Attempt, Guards, Refused, Served, Unhedged } from "../Receipt.ts"
 
 /**
  * At most this many attempts of one source are listed; all are counted.
@@ -24,6 +24,7 @@ export class Guarding {
   queued = 0
   served: Served | null = null
   refused: Refused | null = null
+  unhedged: Unhedged | undefined = undefined
   private calls = 0
   private readonly attempts: Array<{ -readonly [K in keyof Attempt]: Attempt[K] }> = []
 
@@ -43,9 +44,10 @@ export class Guarding {
   }
 
   receipt(): Guards {
-    const { calls, queued, refused, served } = this
+    const { calls, queued, refused, served, unhedged } = this
     const attempts = this.attempts.map((attempt) => ({ ...attempt }))
-    return { calls, attempts, queued: Math.round(queued * 1_000) / 1_000, served, refused }
+    const guards = { calls, attempts, queued: Math.round(queued * 1_000) / 1_000, served, refused }
+    return unhedged === undefined ? guards : { ...guards, unhedged }
   }
 
   private instant(): number {

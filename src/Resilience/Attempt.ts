@@ -52,6 +52,7 @@ export const begin = (asking: Asked, kind: Listed["kind"]): Attempt => {
     queued: (millis) => asking.queued(millis),
     served: (from) => asking.served(from),
     refused: (by) => asking.refused(by),
+    unhedged: (why) => asking.unhedged(why),
     overdue: (holdsTheAnswer) => asking.overdue(holdsTheAnswer)
   }
   return {

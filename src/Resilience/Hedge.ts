@@ -47,6 +47,14 @@ export interface HedgeOptions {
 }
 
 /**
+ * What second calls take from where no budget is given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const defaultBudget = { ratio: 0.05, burst: 10 } as const satisfies Budget.BudgetOptions
+
+/**
  * No hedge.
  *
  * @since 0.1.0
@@ -97,7 +105,7 @@ export const percentile = (share: number, options: HedgeOptions = {}): Hedge => 
 type Delay = (latency: Latency.Latency, now: number) => number
 
 const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
-  const { budget = Budget.make({ ratio: 0.05, burst: 10 }), criticalPath = false, name = "unnamed" } = options
+  const { budget = Budget.make(defaultBudget), criticalPath = false, name = "unnamed" } = options
   const isWorthIt = options.while ?? Transient.isWorthRepeating
   const latency = Latency.make(where)
   const count = Metrics.counting(Metrics.hedges, name)
@@ -121,6 +129,7 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
       const { asking } = arrival
       const watched = yield* Idempotence.watch
       const began = arrival.now
+      const slowAfter = delay(latency, began)
       const race = new Race<A, E>()
 
       const start = (kind: "first" | "hedge") => {
@@ -144,9 +153,14 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
       const mayStartSecond = () => {
         const { now, until } = arrival
         const room = until - now - (latency.percentile(0.5, now) ?? 0)
-        if (!watched.repeatable() || !(room > 0)) return false
-        if (budget.take(now) !== undefined) return true
-        Metrics.refused(name, "hedge-budget")
+        const why = !watched.repeatable()
+          ? "once"
+          : !(room > 0)
+            ? "deadline"
+            : budget.take(now) === undefined && "budget"
+        if (why === false) return true
+        asking.unhedged(why)
+        if (why === "budget") Metrics.refused(name, "hedge-budget")
         return false
       }
 
@@ -154,7 +168,7 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
         budget.called()
         const first = yield* start("first")
         const hasEnded = () => first.exit !== undefined
-        yield* race.within(delay(latency, began), hasEnded, restore)
+        yield* race.within(slowAfter, hasEnded, restore)
         if (!hasEnded()) yield* restore(overdue(race, hasEnded, asking, criticalPath))
         const wanted = first.exit === undefined || (mayPass(first.exit) && !asksForPeace(first.exit))
         if (wanted && mayStartSecond()) yield* start("hedge")
@@ -167,7 +181,12 @@ const make = (where: string, delay: Delay, options: HedgeOptions): Hedge => {
         if (!hasEnded()) latency.observe(arrival.now - began, arrival.now)
         return yield* race.answer(winner)
       })
-      return yield* Effect.ensuring(answered, Effect.sync(race.cancel))
+      const left = () => {
+        const alone = race.runners.length === 1 && race.runners[0]!.exit?._tag !== "Failure"
+        if (slowAfter === Infinity && alone) asking.unhedged("few-calls")
+        race.cancel()
+      }
+      return yield* Effect.ensuring(answered, Effect.sync(left))
     })
 
   return (effect) => Effect.uninterruptibleMask((restore) => hedged(effect, restore))

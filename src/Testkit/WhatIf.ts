@@ -4,12 +4,25 @@
  * @since 0.1.0
  */
 import type { Receipt } from "../Receipt.ts"
-import { type Interval, type Quantile, quantile, type Share, wilson } from "./WhatIf/Intervals.ts"
-import { Latencies, percentile } from "./WhatIf/Latencies.ts"
-import { type Plan, play, type Played, type Row, rowOf, type Seen } from "./WhatIf/Play.ts"
+import type { BudgetOptions } from "../Resilience/Budget.ts"
+import { defaultBudget } from "../Resilience/Hedge.ts"
+import { estimate, type Estimate, sorted } from "./WhatIf/Estimate.ts"
+import type { HedgeSetting } from "./WhatIf/Hedging.ts"
+import { type Confidence, type Interval, percentile, type Quantile, quantile } from "./WhatIf/Intervals.ts"
+import { Latencies, type Timed } from "./WhatIf/Latencies.ts"
+import { type Plan, play, type Played, type Survey } from "./WhatIf/Play.ts"
 import { random, Reservoir } from "./WhatIf/Reservoir.ts"
+import { type Row, rowOf, type Seen } from "./WhatIf/Row.ts"
 
 export {
+  /** @since 0.1.0 */
+  type Estimate,
+  /** @since 0.1.0 */
+  type SecondCalls
+} from "./WhatIf/Estimate.ts"
+export {
+  /** @since 0.1.0 */
+  type Confidence,
   /** @since 0.1.0 */
   type Interval,
   /** @since 0.1.0 */
@@ -19,6 +32,22 @@ export {
   /** @since 0.1.0 */
   wilson
 } from "./WhatIf/Intervals.ts"
+
+/**
+ * A hedge to try.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Hedging {
+  /**
+   * When it makes its second call: after so many milliseconds, as `Hedge.after` does, or after a share of the calls of the
+   * last minute, as `Hedge.percentile` does.
+   */
+  readonly after: number | { readonly percentile: number }
+  /** What second calls take from; default that of `Hedge`: 5 % of the calls, of which 10 can be saved up. */
+  readonly budget?: BudgetOptions | undefined
+}
 
 /**
  * A setting to try. What it does not say stays as it was recorded.
@@ -31,39 +60,21 @@ export interface Setting {
   readonly deadline?: number | undefined
   /** Sources that the answer can do without, besides those that it could do without when it was recorded. */
   readonly optional?: ReadonlyArray<string> | undefined
-  /** Sources that get a second call when the first has taken this long, in milliseconds, or has failed. */
-  readonly hedges?: Readonly<Record<string, number>> | undefined
+  /** Sources that get a second call when the first is slow or has failed; a number is {@link Hedging.after}. */
+  readonly hedges?: Readonly<Record<string, number | Hedging>> | undefined
 }
 
 /**
- * What to expect of a setting. Times are milliseconds to the answer, whatever it is.
+ * What the guards of a source did while it was recorded; shares of the times that it was asked.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Estimate {
-  readonly aggregations: number
-  /** Answers with nothing missing. */
-  readonly complete: Share
-  /** Answers with an optional source missing. */
-  readonly partial: Share
-  /** Answers that fail because a required source does, and those that the deadline cuts off. */
-  readonly failed: Share
-  readonly late: Share
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  /** Where they lie with 95 % confidence; `high` is `Infinity` when there are too few to say, and no deadline. */
-  readonly intervals: Readonly<Record<"p50" | "p95" | "p99", Interval>>
-  /** Second calls, as a share of the aggregations that ask that source. */
-  readonly extraLoad: Readonly<Record<string, number>>
-  /** How often the answer waited for this source last. */
-  readonly criticalPath: Readonly<Record<string, number>>
-  /**
-   * The share of aggregations for which the recording cannot tell: a source was cut off that had by then taken as
-   * long as any that ended. Such a source counts as one that never ends.
-   */
-  readonly unknown: number
+export interface Guarded {
+  /** It waited for a place of its bulkhead or a turn of its rate limit, or got none. */
+  readonly limited: number
+  /** Its breaker refused it. */
+  readonly broken: number
 }
 
 const mostRows = 20_000
@@ -83,9 +94,13 @@ export class Observations {
   private readonly names = new Set<string>()
   private readonly sometimesOptional = new Set<string>()
   private readonly range = { low: Infinity, high: 0 }
-  private surveyed: ReadonlyMap<string, Latencies> | undefined
+  private surveyed: Survey | undefined
 
-  constructor(readonly seed = 1) {
+  constructor(
+    readonly seed = 1,
+    /** Of the intervals of its estimates. */
+    readonly confidence: Confidence = 0.95
+  ) {
     this.kept = new Reservoir(mostRows, seed)
   }
 
@@ -134,21 +149,32 @@ export class Observations {
 
   /** The latency below which this share of a source's successful calls lies; `undefined` when it never succeeded. */
   percentile(source: string, share: number): number | undefined {
-    const took = this.kept.items.flatMap(({ sources }) => {
-      const seen = sources.get(source)
-      return seen?.ending === "ok" ? [seen.took] : []
-    })
-    if (took.length === 0) return undefined
+    const took = this.kept.items.flatMap(({ sources, weight }) =>
+      (sources.get(source)?.calls ?? []).flatMap(({ ending, took }) =>
+        ending === "ok" ? [{ value: took, weight }] : []
+      )
+    )
     return percentile(
-      took.sort((a, b) => a - b),
+      took.sort((a, b) => a.value - b.value),
       share
     )
   }
 
+  /** What the guards of a source did. */
+  guarded(source: string): Guarded {
+    const share = (test: (seen: Seen) => boolean) => this.weigh(source, test) / (this.weigh(source, () => true) || 1)
+    return { limited: share(({ limited }) => limited), broken: share(({ broken }) => broken) }
+  }
+
   /** Plays every aggregation kept under another setting. */
   estimate(setting: Setting): Estimate {
-    const asked = (name: string) => this.kept.items.filter(({ sources }) => sources.has(name)).length
-    return summary(this.play(setting), this.sources, { deadline: this.range.high, ...setting }, asked)
+    return estimate(this.play(setting), {
+      sources: this.sources,
+      hedges: Object.keys(setting.hedges ?? {}),
+      deadline: setting.deadline ?? this.range.high,
+      confidence: this.confidence,
+      asked: (source) => this.weigh(source, () => true)
+    })
   }
 
   /** The shortest deadline under which this share of the answers is complete; `Infinity` when none is long enough. */
@@ -162,59 +188,41 @@ export class Observations {
     setting: Omit<Setting, "deadline">
   ): { readonly complete: Quantile; readonly answered: Quantile } {
     const answers = this.play({ ...setting, deadline: Infinity })
-    const by = (time: (answer: Played) => number) =>
-      quantile(
-        answers.map(time).sort((a, b) => a - b),
-        share
-      )
+    const by = (time: (answer: Played) => number) => quantile(sorted(answers, time), share, this.confidence)
     return { complete: by((answer) => answer.completeBy), answered: by((answer) => answer.answeredBy) }
   }
 
   private play({ deadline, hedges = {}, optional = [] }: Setting): ReadonlyArray<Played> {
-    const latencies = (this.surveyed ??= this.survey())
-    const plan: Plan = { deadline, optional: new Set(optional), hedges: new Map(Object.entries(hedges)) }
-    const draw = random(this.seed)
-    return this.kept.items.map((row) => play(row, plan, latencies, draw))
+    const plan: Plan = {
+      deadline,
+      optional: new Set(optional),
+      hedges: new Map(Object.entries(hedges).map(([name, hedge]) => [name, hedgeOf(hedge)]))
+    }
+    return play(this.kept.items, plan, (this.surveyed ??= this.survey()), random(this.seed))
   }
 
-  private survey() {
-    const calls = new Map<string, Array<Seen>>(this.sources.map((name) => [name, []]))
-    for (const { sources } of this.kept.items) for (const [name, seen] of sources) calls.get(name)!.push(seen)
-    return new Map(Array.from(calls, ([name, seen]) => [name, new Latencies(seen)]))
+  private survey(): Survey {
+    const all = () => new Map<string, Array<Timed>>(this.sources.map((name) => [name, []]))
+    const [sources, calls] = [all(), all()]
+    for (const row of this.kept.items)
+      for (const [name, seen] of row.sources) {
+        sources.get(name)!.push({ ...seen, error: undefined, weight: row.weight })
+        for (const call of seen.calls) calls.get(name)!.push({ ...call, weight: row.weight })
+      }
+    const latencies = (timed: typeof sources) => new Map(Array.from(timed, ([name, all]) => [name, new Latencies(all)]))
+    return { sources: latencies(sources), calls: latencies(calls) }
+  }
+
+  /** How many aggregations have a source of which this is so. */
+  private weigh(source: string, test: (seen: Seen) => boolean): number {
+    return this.kept.items.reduce((sum, { sources, weight }) => {
+      const seen = sources.get(source)
+      return seen !== undefined && test(seen) ? sum + weight : sum
+    }, 0)
   }
 }
 
-const summary = (
-  answers: ReadonlyArray<Played>,
-  sources: ReadonlyArray<string>,
-  { deadline = Infinity, hedges = {} }: Setting,
-  asked: (source: string) => number
-): Estimate => {
-  const count = answers.length
-  const share = (test: (answer: Played) => boolean, of = count) => (of === 0 ? 0 : answers.filter(test).length / of)
-  const ending = (is: Played["ending"]) =>
-    wilson(
-      share((answer) => answer.ending === is),
-      count
-    )
-  const times = answers.map((answer) => answer.at).sort((a, b) => a - b)
-  const [p50, p95, p99] = [quantile(times, 0.5), quantile(times, 0.95), quantile(times, 0.99)]
-  // However few they are, none leaves after its deadline.
-  const bounds = ({ high, low }: Interval): Interval => ({ low, high: Math.min(high, deadline) })
-  return {
-    aggregations: count,
-    complete: ending("complete"),
-    partial: ending("partial"),
-    failed: ending("failed"),
-    late: ending("late"),
-    p50: p50.value,
-    p95: p95.value,
-    p99: p99.value,
-    intervals: { p50: bounds(p50), p95: bounds(p95), p99: bounds(p99) },
-    extraLoad: Object.fromEntries(
-      Object.keys(hedges).map((name) => [name, share(({ hedged }) => hedged.includes(name), asked(name))])
-    ),
-    criticalPath: Object.fromEntries(sources.map((name) => [name, share(({ last }) => last === name)])),
-    unknown: share((answer) => answer.unknown)
-  }
+const hedgeOf = (hedge: number | Hedging): HedgeSetting => {
+  const { after, budget = defaultBudget } = typeof hedge === "number" ? { after: hedge } : hedge
+  return { after, budget }
 }

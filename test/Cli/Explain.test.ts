@@ -43,7 +43,7 @@ interface Setting {
   readonly setting: string
   readonly deadline: number | string
   readonly optional: ReadonlyArray<string>
-  readonly hedges: Readonly<Record<string, number>>
+  readonly hedges: Readonly<Record<string, { readonly after: unknown; readonly budget: unknown }>>
   readonly complete: { readonly share: number; readonly low: number; readonly high: number }
   readonly partial: { readonly share: number }
   readonly failed: { readonly share: number }
@@ -51,6 +51,7 @@ interface Setting {
   readonly unknown: number
   readonly p99: { readonly value: number; readonly low: number; readonly high: number }
   readonly extraLoad: Readonly<Record<string, number>>
+  readonly secondCalls: Readonly<Record<string, unknown>>
   readonly criticalPath: Readonly<Record<string, number>>
   readonly needs: Readonly<Record<"complete" | "answered", { readonly value: number | null }>>
 }
@@ -70,7 +71,7 @@ interface Shown {
 const labels = ({ aggregations: [first] }: Shown) => first!.settings.map(({ setting }) => setting)
 
 describe("muster explain, the answer", { timeout: 30_000 }, () => {
-  const flags = "--deadline 500ms --optional orders --hedge profile@p95 --wanted 95%".split(" ")
+  const flags = "--deadline 500ms --optional orders --hedge orders@100ms --wanted 95%".split(" ")
 
   it.effect("has a row for what was recorded, for each setting, and for all of them together", () =>
     Effect.gen(function* () {
@@ -82,29 +83,32 @@ describe("muster explain, the answer", { timeout: 30_000 }, () => {
         `
 dashboard: 100 aggregations of profile, orders; deadline 1s
 
-setting                      complete    partial     failed        late
-as recorded                97.0% ±5.5    0% ±3.7  2.0% ±5.1   1.0% ±4.5
-deadline 500ms             47.0% ±9.8    0% ±3.7  2.0% ±5.1  51.0% ±9.7
-optional orders            97.0% ±5.5  2.0% ±5.1    0% ±3.7   1.0% ±4.5
-hedge profile@p95 (950ms)  97.0% ±5.5    0% ±3.7  2.0% ±5.1   1.0% ±4.5
-all together               47.0% ±9.8  2.0% ±5.1    0% ±3.7  51.0% ±9.7
+setting               complete    partial     failed        late
+as recorded         97.0% ±5.5    0% ±3.7  2.0% ±5.1   1.0% ±4.5
+deadline 500ms      47.0% ±9.8    0% ±3.7  2.0% ±5.1  51.0% ±9.7
+optional orders     97.0% ±5.5  2.0% ±5.1    0% ±3.7   1.0% ±4.5
+hedge orders@100ms  99.0% ±4.5    0% ±3.7    0% ±3.7   1.0% ±4.5
+all together        49.0% ±9.7    0% ±3.7    0% ±3.7  51.0% ±9.7
 
-setting                           p50        p95        p99  95% complete by  95% answered by
-as recorded                500ms ±100  950ms ±50  990ms ±20         971ms ±?         971ms ±?
-deadline 500ms             500ms ±100   500ms ±0   500ms ±0         971ms ±?         971ms ±?
-optional orders            500ms ±100  950ms ±50  990ms ±20         971ms ±?         951ms ±?
-hedge profile@p95 (950ms)  500ms ±100  950ms ±50  990ms ±30         961ms ±?         961ms ±?
-all together               500ms ±100   500ms ±0   500ms ±0         961ms ±?       951ms ±290
+setting                    p50        p95        p99  95% complete by  95% answered by
+as recorded         500ms ±100  950ms ±50  990ms ±20         971ms ±?         971ms ±?
+deadline 500ms      500ms ±100   500ms ±0   500ms ±0         971ms ±?         971ms ±?
+optional orders     500ms ±100  950ms ±50  990ms ±20         971ms ±?         951ms ±?
+hedge orders@100ms  500ms ±100  950ms ±50  990ms ±20         951ms ±?         951ms ±?
+all together        500ms ±100   500ms ±0   500ms ±0         951ms ±?         951ms ±?
 
-setting                     extra load  waited last for
-as recorded                          -  profile 80%, orders 20%
-deadline 500ms                       -  profile 80%, orders 20%
-optional orders                      -  profile 80%, orders 20%
-hedge profile@p95 (950ms)  profile +5%  profile 80%, orders 20%
-all together               profile +0%  profile 80%, orders 20%
+setting              extra load  waited last for
+as recorded                   -  profile 80%, orders 20%
+deadline 500ms                -  profile 80%, orders 20%
+optional orders               -  profile 80%, orders 20%
+hedge orders@100ms  orders +14%  profile 80%, orders 20%
+all together        orders +14%  profile 80%, orders 20%
 
 ±: where it lies with 95% confidence
 ±?: too few aggregations to say
+hedge orders@100ms: the budget of 5% was used up in 86% of the slow or failed calls of orders
+all together: the budget of 5% was used up in 86% of the slow or failed calls of orders
+hedge: a second call takes as long as the calls of its source around that time do; more load slows no source down
 `.trim()
       )
     })
@@ -120,9 +124,9 @@ all together               profile +0%  profile 80%, orders 20%
       const [recorded, deadline, optional, hedge, all] = settings
       assert.deepStrictEqual(
         [recorded!.deadline, deadline!.deadline, optional!.optional, hedge!.hedges],
-        ["as recorded", 500, ["orders"], { profile: 950 }]
+        ["as recorded", 500, ["orders"], { orders: { after: 100, budget: { ratio: 0.05, burst: 10 } } }]
       )
-      assert.deepStrictEqual([all!.deadline, all!.optional, all!.hedges], [500, ["orders"], { profile: 950 }])
+      assert.deepStrictEqual([all!.deadline, all!.optional, all!.hedges], [500, ["orders"], hedge!.hedges])
       assert.deepStrictEqual(
         [deadline!.complete.share, deadline!.failed.share, deadline!.late.share, optional!.partial.share],
         [0.47, 0.02, 0.51, 0.02]
@@ -130,7 +134,11 @@ all together               profile +0%  profile 80%, orders 20%
       // The interval of Wilson for 47 of 100.
       assert.deepStrictEqual([deadline!.complete.low, deadline!.complete.high], [0.375107, 0.567113])
       assert.deepStrictEqual(recorded!.p99, { value: 990, low: 970, high: 1_000 })
-      assert.deepStrictEqual([hedge!.extraLoad, recorded!.extraLoad], [{ profile: 0.05 }, {}])
+      // All 100 calls are slow. The budget lets the first 10 have a second call, and then one in 20: the 20th, 40th, …
+      assert.deepStrictEqual([hedge!.extraLoad, recorded!.extraLoad], [{ orders: 0.14 }, {}])
+      assert.deepStrictEqual(hedge!.secondCalls, {
+        orders: { wanted: 1, unhedged: { budget: 0.86, once: 0, deadline: 0 }, fewCalls: 0 }
+      })
       assert.deepStrictEqual(recorded!.criticalPath, { profile: 0.8, orders: 0.2 })
       assert.deepStrictEqual([recorded!.needs.complete.value, optional!.needs.answered.value], [970, 950])
       const noise = yield* json([receipt([source("a", 0.1 + 0.2)])])
@@ -158,7 +166,11 @@ all together               profile +0%  profile 80%, orders 20%
           "all together, deadline 2s, hedge profile@p50 (500ms)",
           "all together, deadline 2s, hedge profile@1s"
         ])
-        assert.deepStrictEqual(shown.aggregations[0]!.settings.at(-1)!.hedges, { profile: 1_000, orders: 5 })
+        const budget = { ratio: 0.05, burst: 10 }
+        assert.deepStrictEqual(shown.aggregations[0]!.settings.at(-1)!.hedges, {
+          profile: { after: 1_000, budget },
+          orders: { after: 5, budget }
+        })
 
         const alone = yield* json(hundred, "--deadline", "1s,2s")
         assert.deepStrictEqual(labels(alone), ["as recorded", "deadline 1s", "deadline 2s"])
@@ -202,6 +214,50 @@ all together               profile +0%  profile 80%, orders 20%
       const { out } = yield* explain([...Array.from({ length: 4_999 }, () => most), late])
 
       assert.match(out[3]!, /^as recorded +99\.98% ±0\.10 +0% ±0\.08 +0% ±0\.08 +0\.02% ±0\.10$/)
+    })
+  )
+
+  it.effect("a larger budget makes more second calls, and the confidence widens the intervals", () =>
+    Effect.gen(function* () {
+      const { out } = yield* explain(hundred, "--hedge", "orders@100ms", "--hedge-budget=100%", "--confidence", "99%")
+      const [row] = out.filter((line) => line.startsWith("hedge orders@100ms, budget 100%"))
+
+      // Wilson at 99 %: 0.99 of 100 has its lower bound at 0.9202.
+      assert.match(row!, /^hedge orders@100ms, budget 100% +99\.0% ±7\.0 /)
+      assert.isTrue(out.some((line) => line.startsWith("hedge orders@100ms, budget 100%  orders +100%")))
+      assert.include(out, "±: where it lies with 99% confidence")
+      assert.notInclude(out.join(), "was used up")
+    })
+  )
+
+  it.effect("a hedge is not tried where calls wait for their turn, as more of them would wait longer", () =>
+    Effect.gen(function* () {
+      const guards = { calls: 0, attempts: [], queued: 30, served: null, refused: null }
+      const lines = Array.from({ length: 50 }, (_, n) =>
+        receipt([source("recs", 90, n === 0 ? { guards } : {}), source("ads", 5)])
+      )
+      const why =
+        "its bulkhead or rate limit let 2% of the calls of recs wait, or refused them; second calls would need places and turns too, and receipts do not say how many there are: record with the hedge to know"
+      assert.strictEqual(yield* refused(lines, "--hedge", "recs@p95"), `muster: --hedge recs@p95: ${why}`)
+      const other = receipt([source("recs", 90)], { aggregation: "other" })
+      const { exitCode, out } = yield* explain([...lines, other], "--hedge", "recs@p95")
+      assert.strictEqual(exitCode, 0)
+      assert.include(out, `not tried: hedge recs@p95: ${why}`)
+    })
+  )
+
+  it.effect("says that a breaker is taken to open as it was recorded", () =>
+    Effect.gen(function* () {
+      const guards = { calls: 1, attempts: [], queued: 0, served: null, refused: "breaker" } as const
+      const open = receipt(
+        [source("profile", 1, { guards, outcome: "failed", error: { tag: "BreakerOpen", message: "open" } })],
+        { outcome: "failed" }
+      )
+      const { out } = yield* explain([...hundred, open], "--hedge", "profile@1s")
+      assert.include(
+        out,
+        "hedge: the breaker of profile refused 1% of its calls, and is taken to open as it did; second calls that fail may open it sooner"
+      )
     })
   )
 
@@ -343,6 +399,15 @@ describe("muster explain, bad input", { timeout: 30_000 }, () => {
           `--wanted must be a share between 0% and 100%, like "99%" or "0.99", but it is "${share}"`
         ] as const
     ),
+    ...["0%", "101%", "0", "5"].map(
+      (share) =>
+        [
+          `--hedge orders@1ms --hedge-budget ${share}`,
+          `--hedge-budget must be a share of more than 0% up to 100%, like "10%" or "0.1", but it is "${share}"`
+        ] as const
+    ),
+    ["--hedge-budget 5%", "--hedge-budget is of no use without --hedge"],
+    ["--confidence 98%", `--confidence must be 90%, 95%, 99% or 99.9%, but it is "98%"`],
     ["--deadline 1s,soon", `--deadline must be a duration like "500ms", "2s" or "2 seconds", but it is "soon"`],
     [
       `--hedge ${Array.from({ length: 10 }, (_, n) => `profile@${n}ms,orders@${n}ms`).join()}`,

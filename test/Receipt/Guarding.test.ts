@@ -38,6 +38,17 @@ describe("Guarding: what the guards of a source did", () => {
     assert.deepStrictEqual(Schema.decodeUnknownSync(Receipt)(JSON.parse(JSON.stringify(receipt))), receipt)
   })
 
+  it("says why there was no second call, and a receipt without that is read as well", () => {
+    const { begun, recorder } = recording()
+    begun("a").unhedged("budget")
+    begun("b").refused("breaker")
+
+    assert.deepInclude(source(recorder, "a").guards, { calls: 0, refused: null, unhedged: "budget" })
+    assert.notProperty(source(recorder, "b").guards, "unhedged")
+    const receipt = recorder.receipt()
+    assert.deepStrictEqual(Schema.decodeUnknownSync(Receipt)(JSON.parse(JSON.stringify(receipt))), receipt)
+  })
+
   it("says where a value came from, and who refused a call", () => {
     const { begun, recorder } = recording()
     begun("a").served("stale")

@@ -23,6 +23,17 @@ describe("a recording", () => {
     })
   )
 
+  it.effect("says how many receipts one stands for, at least one", () =>
+    Effect.gen(function* () {
+      const sampled = { ...receipt, weight: 20 }
+      assert.deepStrictEqual(yield* Recording.parse(Recording.line(sampled)), sampled)
+      for (const weight of [0, 0.5, -1, null, "2"]) {
+        const { reason } = yield* Effect.flip(Recording.parse(JSON.stringify({ ...receipt, weight })))
+        assert.match(reason, /^weight: Expected/)
+      }
+    })
+  )
+
   const wrong = {
     "is not JSON": [`{"version":1`, /Line 3 is not a receipt: it is not JSON/],
     "has no version": [`{}`, /Line 3 .*it has no version; a receipt has version 1/],

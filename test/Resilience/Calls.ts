@@ -47,10 +47,13 @@ export const inTurn = <A, E>(...turns: ReadonlyArray<Effect.Effect<A, E>>) => {
 }
 
 /** What the receipt of a gather says that the guards of its one source did. */
-export const guardsOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Guards | undefined, never, R> =>
+export const guardsOf = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options?: Gather.Options
+): Effect.Effect<Guards | undefined, never, R> =>
   Effect.gen(function* () {
     const recorders: Array<Recorder.Recorder> = []
-    yield* Gather.collect({ orders: effect }).pipe(
+    yield* Gather.collect({ orders: effect }, options).pipe(
       Effect.provideService(Started, (recorder) => void recorders.push(recorder))
     )
     yield* recorders[0]!.settled

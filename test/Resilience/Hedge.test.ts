@@ -44,6 +44,39 @@ describe("Hedge", () => {
   )
 
   onMachine(
+    "the receipt says why there was no second call",
+    Effect.gen(function* () {
+      const slow = succeeds(1, { after: 100 })
+      const broke = Hedge.after(50, { budget: Budget.make({ ratio: 0 }) })
+      const hurried = Hedge.after(50)
+      yield* Effect.repeatN(hurried(succeeds(1, { after: 40 })), 19)
+      const table = [
+        ["budget", broke(slow), 1_000],
+        ["budget", broke(fails(unavailable())), 1_000],
+        ["once", Hedge.after(50)(once(slow)), 1_000],
+        ["few-calls", Hedge.percentile(0.95)(slow), 1_000],
+        ["few-calls", Hedge.percentile(0.95)(hangs()), 1_000],
+        // Half of its calls take 40 ms, and 30 ms are left.
+        ["deadline", hurried(hangs()), 80]
+      ] as const
+      for (const [why, call, deadline] of table) {
+        const guards = yield* guardsOf<number, unknown, never>(call, { deadline })
+        assert.deepStrictEqual([guards?.calls, guards?.unhedged], [1, why])
+      }
+    })
+  )
+
+  onMachine(
+    "the receipt says nothing of a second call that was made, or that nobody wanted",
+    Effect.gen(function* () {
+      const failing = inTurn<number, unknown>(fails(unavailable()), succeeds(1))
+      assert.notProperty(yield* guardsOf(Hedge.percentile(0.95)(failing)), "unhedged")
+      assert.notProperty(yield* guardsOf(Hedge.after(50)(succeeds(1))), "unhedged")
+      assert.notProperty(yield* guardsOf(Hedge.percentile(0.95)(fails(rejected))), "unhedged")
+    })
+  )
+
+  onMachine(
     "makes no second call when the first is fast",
     Effect.gen(function* () {
       const call = inTurn(succeeds("first", { after: 49 }))

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Estimate, Interval, Quantile, Share } from "../../Testkit/WhatIf.ts"
+import type { Estimate, Interval, Quantile, SecondCalls, Share } from "../../Testkit/WhatIf.ts"
 import type { Read } from "./Reading.ts"
 import type { Explained, Tried } from "./Table.ts"
 
@@ -27,6 +27,7 @@ const aggregation = ({ aggregation, leftOut, observations, tried, wanted }: Expl
   optional: observations.optional,
   deadlines: bounds(observations.deadlines),
   wanted,
+  confidence: observations.confidence,
   settings: tried.map(setting),
   notTried: leftOut
 })
@@ -38,6 +39,7 @@ const setting = ({ estimate, label, needs, setting }: Tried) => ({
   hedges: setting.hedges ?? {},
   complete: share(estimate.complete),
   partial: share(estimate.partial),
+  answered: share(estimate.answered),
   failed: share(estimate.failed),
   late: share(estimate.late),
   unknown: rounded(estimate.unknown),
@@ -45,8 +47,15 @@ const setting = ({ estimate, label, needs, setting }: Tried) => ({
   p95: percentile(estimate, "p95"),
   p99: percentile(estimate, "p99"),
   extraLoad: shares(estimate.extraLoad),
+  secondCalls: Object.fromEntries(Object.entries(estimate.secondCalls).map(([name, calls]) => [name, second(calls)])),
   criticalPath: shares(estimate.criticalPath),
   needs: { complete: quantile(needs.complete), answered: quantile(needs.answered) }
+})
+
+const second = ({ fewCalls, unhedged, wanted }: SecondCalls) => ({
+  wanted: rounded(wanted),
+  unhedged: shares(unhedged),
+  fewCalls: rounded(fewCalls)
 })
 
 const percentile = (estimate: Estimate, p: "p50" | "p95" | "p99") =>

@@ -5,7 +5,7 @@
  */
 import { Effect, Stream } from "effect"
 import type { Receipt } from "../../Receipt.ts"
-import { Observations } from "../../Testkit/WhatIf.ts"
+import { type Confidence, Observations } from "../../Testkit/WhatIf.ts"
 import { unknown } from "../Arguments.ts"
 import { badInput, type Failed } from "../Failed.ts"
 import * as Recorded from "../Recorded.ts"
@@ -23,6 +23,8 @@ export interface Wanted {
   readonly aggregation: string | undefined
   /** Whether lines that are no receipts are counted and passed over. */
   readonly skipBad: boolean
+  /** Of the intervals of what is estimated. */
+  readonly confidence: Confidence
 }
 
 /**
@@ -74,7 +76,7 @@ export const read = (wanted: Wanted): Effect.Effect<Read, Failed> =>
         leftOut.set(policy, (leftOut.get(policy) ?? 0) + 1)
         return Effect.void
       }
-      const observations = aggregations.get(aggregation) ?? new Observations()
+      const observations = aggregations.get(aggregation) ?? new Observations(1, wanted.confidence)
       if (aggregations.set(aggregation, observations).size > mostAggregations)
         return badInput(`${where} has more than ${mostAggregations} aggregations; pick one with --aggregation`)
       observations.add(receipt)

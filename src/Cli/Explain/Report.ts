@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Page from "../../Page.ts"
-import { type Estimate, type Interval, type Share, wilson } from "../../Testkit/WhatIf.ts"
+import type { Estimate, Interval, Share } from "../../Testkit/WhatIf.ts"
 import * as Table from "./Table.ts"
 
 /**
@@ -20,16 +20,13 @@ export const toPage = (explained: ReadonlyArray<Table.Explained>, file: string):
       settings: one.tried.map(({ estimate, label, setting }) => ({
         label,
         isRecorded: Object.keys(setting).length === 0,
-        shares: { complete: share(estimate.complete), answered: share(answered(estimate)) },
+        shares: { complete: share(estimate.complete), answered: share(estimate.answered) },
         times: { p50: time(estimate, "p50"), p95: time(estimate, "p95"), p99: time(estimate, "p99") }
       })),
       lines: Table.render(one)
     })),
     `muster explain: ${file}`
   )
-
-const answered = ({ aggregations, complete, partial }: Estimate): Share =>
-  wilson(complete.share + partial.share, aggregations)
 
 const share = ({ share, ...interval }: Share): Page.Estimated<number> => ({ value: share, ...interval })
 

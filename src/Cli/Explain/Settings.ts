@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import * as Options from "../../Options.ts"
-import type { Observations, Setting } from "../../Testkit/WhatIf.ts"
-import { time } from "./Table.ts"
+import { defaultBudget as DefaultBudget } from "../../Resilience/Hedge.ts"
+import type { Confidence, Observations, Setting } from "../../Testkit/WhatIf.ts"
+import { percent, time } from "./Table.ts"
 
 /**
  * A deadline as it was typed.
@@ -40,7 +41,17 @@ export interface Asked {
   readonly deadlines: ReadonlyArray<Deadline>
   readonly optional: ReadonlyArray<string>
   readonly hedges: ReadonlyArray<Hedge>
+  /** The share of the calls that may be second ones. */
+  readonly budget: number
 }
+
+/**
+ * The share of the calls that may be second ones where none is named: that of `Hedge`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const defaultBudget: number = DefaultBudget.ratio
 
 /**
  * A setting with the name that it has in the table.
@@ -99,6 +110,24 @@ export const parseShare = (text: string): number | undefined => {
 }
 
 /**
+ * Reads `5%` and `0.05`, more than nothing and at most all.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseBudget = (text: string): number | undefined =>
+  text === "100%" || text === "1" ? 1 : parseShare(text)
+
+/**
+ * Reads `99%` and `0.99`, of those that there are.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseConfidence = (text: string): Confidence | undefined =>
+  ([0.9, 0.95, 0.99, 0.999] as const).find((one) => one === parseShare(text))
+
+/**
  * How many settings are tried at once at most.
  *
  * @since 0.1.0
@@ -112,7 +141,7 @@ export const most = 100
  * @since 0.1.0
  * @category getters
  */
-export const howMany = ({ deadlines, hedges, optional }: Asked): number => {
+export const howMany = ({ deadlines, hedges, optional }: Pick<Asked, "deadlines" | "hedges" | "optional">): number => {
   const ways = Array.from(bySource(hedges).values(), (ways) => ways.length)
   const combined = [deadlines.length || 1, ...ways].reduce((a, b) => a * b)
   return deadlines.length + optional.length + hedges.length + combined
@@ -120,7 +149,7 @@ export const howMany = ({ deadlines, hedges, optional }: Asked): number => {
 
 /**
  * The settings to try on one aggregation: as recorded, each of those asked for alone, and all together. What names a
- * source that this aggregation does not have, or a percentile of one that never succeeded, is left out.
+ * source that this aggregation does not have, or a hedge that cannot be played, is left out.
  *
  * All together is one setting, or one for each deadline; a source that is hedged in several ways has one for each.
  *
@@ -128,18 +157,15 @@ export const howMany = ({ deadlines, hedges, optional }: Asked): number => {
  * @category constructors
  */
 export const candidates = (
-  { deadlines, hedges, optional }: Asked,
+  { budget, deadlines, hedges, optional }: Asked,
   observations: Observations
 ): { readonly candidates: ReadonlyArray<Candidate>; readonly leftOut: ReadonlyArray<string> } => {
   const names = new Set(observations.sources)
-  const delays = new Map(hedges.map((hedge) => [hedge, delayOf(hedge, observations)]))
+  const tried = hedges.filter((hedge) => whyNot(hedge, observations) === undefined)
   const some = {
     deadlines: deadlines.map(({ millis, text }) => ({ label: `deadline ${text}`, setting: { deadline: millis } })),
     optional: optional.filter((name) => names.has(name)),
-    hedges: hedges.flatMap((hedge) => {
-      const delay = delays.get(hedge)
-      return names.has(hedge.source) && delay !== undefined ? [hedged(hedge, delay)] : []
-    })
+    hedges: tried.map((hedge) => hedged(hedge, observations, budget))
   }
   return {
     candidates: [
@@ -151,32 +177,56 @@ export const candidates = (
     ],
     leftOut: [
       ...optional.filter((name) => !names.has(name)).map((name) => `optional ${name}: it has no such source`),
-      ...hedges.filter(({ source }) => !names.has(source)).map(({ text }) => `hedge ${text}: it has no such source`),
-      ...hedges
-        .filter((hedge) => names.has(hedge.source) && delays.get(hedge) === undefined)
-        .map(({ source, text }) => `hedge ${text}: ${source} never succeeded`)
+      ...hedges.flatMap((hedge) => {
+        const why = whyNot(hedge, observations)
+        return why === undefined ? [] : [`hedge ${hedge.text}: ${why}`]
+      })
     ]
   }
+}
+
+/** More of its calls than this wait for a place or a turn: then second calls would make them wait longer. */
+const mostLimited = 0.01
+
+/**
+ * Why a hedge cannot be played on this aggregation.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const whyNot = ({ after, source }: Hedge, observations: Observations): string | undefined => {
+  if (!observations.sources.includes(source)) return "it has no such source"
+  if ("share" in after && observations.percentile(source, after.share) === undefined)
+    return `${source} never succeeded in the recording, and has no percentiles`
+  const { limited } = observations.guarded(source)
+  if (limited <= mostLimited) return undefined
+  const calls = `${percent(limited)}% of the calls of ${source}`
+  return `its bulkhead or rate limit let ${calls} wait, or refused them; second calls would need places and turns too, and receipts do not say how many there are: record with the hedge to know`
 }
 
 interface Hedged extends Candidate {
   readonly source: string
 }
 
-const hedged = ({ after, source, text }: Hedge, delay: number): Hedged => ({
-  source,
-  label: `hedge ${text}${"share" in after ? ` (${time(delay)})` : ""}`,
-  setting: { hedges: Object.fromEntries([[source, delay]]) }
-})
-
-/**
- * When the second call is sent, in milliseconds; `undefined` when the source has no percentiles, as it never succeeded.
- *
- * @since 0.1.0
- * @category getters
- */
-export const delayOf = ({ after, source }: Hedge, observations: Observations): number | undefined =>
-  "share" in after ? observations.percentile(source, after.share) : after.millis
+const hedged = ({ after, source, text }: Hedge, observations: Observations, ratio: number): Hedged => {
+  const isDefault = ratio === DefaultBudget.ratio
+  const about = "share" in after ? ` (${time(observations.percentile(source, after.share)!)})` : ""
+  return {
+    source,
+    label: `hedge ${text}${about}${isDefault ? "" : `, budget ${percent(ratio)}%`}`,
+    setting: {
+      hedges: Object.fromEntries([
+        [
+          source,
+          {
+            after: "share" in after ? { percentile: after.share } : after.millis,
+            budget: { ratio, burst: DefaultBudget.burst }
+          }
+        ]
+      ])
+    }
+  }
+}
 
 const together = ({
   deadlines,

@@ -5,6 +5,7 @@
  */
 import type { Estimate, Interval, Observations, Quantile, Share } from "../../Testkit/WhatIf.ts"
 import { printable } from "../Screen.ts"
+import * as Assumptions from "./Assumptions.ts"
 import type { Candidate } from "./Settings.ts"
 
 /**
@@ -73,9 +74,10 @@ export const render = ({ aggregation, leftOut, observations, tried, wanted }: Ex
   ]
   return [
     ...lines,
-    `±: where it lies with 95% confidence${sampled(observations)}`,
+    `±: where it lies with ${percent(observations.confidence)}% confidence${sampled(observations)}`,
     ...(lines.join().includes("±?") ? ["±?: too few aggregations to say"] : []),
     ...(unsure ? ["unknown: cut off after longer than any that was seen to end; played as never ending"] : []),
+    ...Assumptions.of(observations, tried).map(printable),
     ...leftOut.map((what) => `not tried: ${printable(what)}`)
   ]
 }
@@ -124,8 +126,13 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 export const counted = (number: number, what: string): string =>
   `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`
 
-/** At most two digits behind the point. */
-const percent = (share: number) => String(Number((share * 100).toFixed(2)))
+/**
+ * A share as a number of per cent, with at most two digits behind the point.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const percent = (share: number) => String(Number((share * 100).toFixed(2)))
 
 const share = ({ high, low, share }: Share): string => {
   const spread = Math.max(high - share, share - low) * 100

@@ -142,6 +142,7 @@ export class Flight<A, E> implements Cleanup.Watch<A, E> {
     queued: (millis) => this.leader?.arrival.asking.queued(millis),
     served: (from) => this.passengers.forEach(({ arrival }) => arrival.asking.served(from)),
     refused: (by) => this.passengers.forEach(({ arrival }) => arrival.asking.refused(by)),
+    unhedged: (why) => this.leader?.arrival.asking.unhedged(why),
     overdue: (holdsTheAnswer) => {
       let told = false
       const tell = () => {

@@ -13,16 +13,23 @@
 export interface Draw {
   readonly took: number
   readonly ok: boolean
+  /** The tag of its error. */
+  readonly error?: string | undefined
 }
 
 /**
- * The smallest of sorted numbers below or at which this share of them lies; 0 for none.
+ * A call as it was seen. `cut` is one that was stopped: it would have taken longer.
  *
  * @since 0.1.0
- * @category statistics
+ * @category models
  */
-export const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? 0
+export interface Timed {
+  readonly took: number
+  readonly ending: "ok" | "failed" | "cut"
+  readonly error?: string | undefined
+  /** How many calls it stands for; default 1. */
+  readonly weight?: number | undefined
+}
 
 /**
  * The distribution of a source's latency. To leave the calls that were cut off out would make a source look faster than
@@ -36,15 +43,18 @@ export class Latencies {
   /** Calls that ended, by latency, each with the share of calls that take longer. */
   private readonly ended: ReadonlyArray<Draw & { readonly longer: number }>
 
-  constructor(calls: ReadonlyArray<{ readonly took: number; readonly ending: "ok" | "failed" | "cut" }>) {
+  constructor(calls: ReadonlyArray<Timed>) {
     const sorted = [...calls].sort((a, b) => a.took - b.took)
     const ended: Array<Draw & { readonly longer: number }> = []
     let longer = 1
-    sorted.forEach(({ ending, took }, index) => {
-      if (ending === "cut") return
-      longer *= 1 - 1 / (sorted.length - index)
-      ended.push({ took, ok: ending === "ok", longer })
-    })
+    let left = sorted.reduce((sum, { weight = 1 }) => sum + weight, 0)
+    for (const { ending, error, took, weight = 1 } of sorted) {
+      if (ending !== "cut") {
+        longer *= Math.max(0, 1 - weight / left)
+        ended.push({ took, ok: ending === "ok", error, longer })
+      }
+      left -= weight
+    }
     this.ended = ended
   }
 

@@ -1,66 +1,11 @@
 /**
- * One recorded aggregation, played under another setting.
+ * Recorded aggregations, played under another setting.
  *
  * @since 0.1.0
  */
-import type { Receipt } from "../../Receipt.ts"
+import { hedge, type Hedged, type HedgeSetting } from "./Hedging.ts"
 import type { Draw, Latencies } from "./Latencies.ts"
-
-/**
- * How one source ended in one aggregation: `cut` is one that was stopped, so that only a lower bound is known.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Seen {
-  /** When it was asked; for one that never was, when the answer left. */
-  readonly start: number
-  readonly took: number
-  readonly ending: "ok" | "failed" | "cut"
-  /** `always`: it died, which no outcome policy makes up for. */
-  readonly required: boolean | "always"
-}
-
-/**
- * What is kept of an aggregation.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Row {
-  readonly deadline: number
-  readonly sources: ReadonlyMap<string, Seen>
-}
-
-/**
- * Reads a receipt.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const rowOf = ({ deadline, elapsed, policy, sources }: Receipt): Row => ({
-  deadline: deadline ?? Infinity,
-  sources: new Map(sources.map((source) => [source.name, seenOf(source, deadline ?? Infinity, elapsed, policy)]))
-})
-
-const seenOf = (
-  { end, error, outcome, required, start }: Receipt["sources"][number],
-  deadline: number,
-  elapsed: number,
-  policy: string
-): Seen => {
-  const died = error?.tag === "SourceDied" && policy === "failFast"
-  const cut = outcome !== "succeeded" && error === null
-  const took = start === null || end === null ? 0 : end - start
-  return {
-    start: start ?? elapsed,
-    // A timer may go off a moment early: one that the deadline has cut off was not done before it.
-    took: cut && outcome === "timed-out" ? Math.max(took, deadline - (start ?? elapsed)) : took,
-    // One with an error has failed, as far as the answer is concerned, also by its own limit.
-    ending: outcome === "succeeded" ? "ok" : cut ? "cut" : "failed",
-    required: died ? "always" : required
-  }
-}
+import type { Row, Seen } from "./Row.ts"
 
 /**
  * A setting, ready to be played; without a deadline each aggregation has its own.
@@ -71,7 +16,18 @@ const seenOf = (
 export interface Plan {
   readonly deadline: number | undefined
   readonly optional: ReadonlySet<string>
-  readonly hedges: ReadonlyMap<string, number>
+  readonly hedges: ReadonlyMap<string, HedgeSetting>
+}
+
+/**
+ * How long sources take, by name, and how long their single calls do.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Survey {
+  readonly sources: ReadonlyMap<string, Latencies>
+  readonly calls: ReadonlyMap<string, Latencies>
 }
 
 /**
@@ -81,12 +37,14 @@ export interface Plan {
  * @category models
  */
 export interface Played {
+  readonly weight: number
   readonly ending: "complete" | "partial" | "failed" | "late"
   /** When the answer left. */
   readonly at: number
   /** The source that it waited for. */
   readonly last: string | undefined
-  readonly hedged: ReadonlyArray<string>
+  /** The sources that had a hedge. */
+  readonly hedged: ReadonlyMap<string, Hedged>
   /** The recording cannot tell when a source that was cut off then would have ended. */
   readonly unknown: boolean
   /** From which deadline on nothing is missing, and from which on there is an answer. */
@@ -99,49 +57,81 @@ interface End {
   readonly at: number
   readonly ok: boolean
   readonly required: boolean
-  readonly hedgedAt: number
   /** From when on the recording cannot tell of it. */
   readonly unknownFrom: number
 }
 
 /**
- * The same aggregation under another setting. What would have been asked at another time is asked when it was.
+ * The same aggregations under another setting. What would have been asked at another time is asked when it was.
  *
  * @since 0.1.0
  * @category playing
  */
-export const play = (row: Row, plan: Plan, latencies: ReadonlyMap<string, Latencies>, draw: () => number): Played => {
-  const deadline = plan.deadline ?? row.deadline
-  const ends = Array.from(row.sources, ([name, seen]): End => {
-    const left = deadline - seen.start
-    const all = latencies.get(name)!
-    const first = completed(seen, all, left, draw)
-    const delay = plan.hedges.get(name)
-    const from = delay === undefined || (first.ok && first.took <= delay) ? Infinity : Math.min(delay, first.took)
-    const { ok, took } = from < left ? sooner(first, from, all.draw(draw())) : first
-    const required = seen.required === "always" || (seen.required && !plan.optional.has(name))
-    return {
-      name,
-      at: seen.start + took,
-      ok,
-      required,
-      hedgedAt: from < left ? seen.start + from : Infinity,
-      unknownFrom: took === Infinity && seen.took < left ? seen.start + seen.took : Infinity
-    }
+export const play = (
+  rows: ReadonlyArray<Row>,
+  plan: Plan,
+  survey: Survey,
+  draw: () => number
+): ReadonlyArray<Played> => {
+  const deadline = (row: Row) => plan.deadline ?? row.deadline
+  const isRequired = (name: string, seen: Seen) =>
+    seen.required === "always" || (seen.required && !plan.optional.has(name))
+  const endsOf = (row: Row) =>
+    new Map(
+      Array.from(row.sources).flatMap(([name, seen]): ReadonlyArray<[string, End]> => {
+        if (plan.hedges.has(name) && seen.calls.length > 0) return []
+        const call = completed(seen, survey.sources.get(name)!, deadline(row) - seen.start, draw)
+        return [[name, endOf(name, seen, isRequired(name, seen), call, deadline(row))]]
+      })
+    )
+  const unhedged = new Map(rows.map((row) => [row, endsOf(row)]))
+  const leaves = (row: Row) => {
+    let first = Infinity
+    for (const { at, ok, required } of unhedged.get(row)!.values()) if (required && !ok) first = Math.min(first, at)
+    return first
+  }
+  const hedged = hedge(rows, { hedges: plan.hedges, latencies: survey.calls, leaves, deadline, isRequired, draw })
+
+  return rows.map((row) => {
+    const second = hedged.get(row) ?? none
+    const ends = Array.from(row.sources, ([name, seen]) => {
+      const call = second.get(name)
+      if (call === undefined) return unhedged.get(row)!.get(name)!
+      return endOf(name, seen, isRequired(name, seen), call, deadline(row))
+    })
+    return playedOf(row, ends, second, deadline(row))
   })
+}
+
+const none: ReadonlyMap<string, Hedged> = new Map()
+
+const playedOf = (
+  row: Row,
+  ends: ReadonlyArray<End>,
+  hedged: ReadonlyMap<string, Hedged>,
+  deadline: number
+): Played => {
   const { at, ending, last } = answer(ends, deadline)
-  const required = ends.filter((end) => end.required)
   return {
+    weight: row.weight,
     ending,
     at,
     last: last?.name,
-    // Once the answer has left, no second call is sent.
-    hedged: ends.filter(({ hedgedAt }) => hedgedAt < at).map(({ name }) => name),
+    hedged,
     unknown: ends.some(({ unknownFrom }) => unknownFrom < at),
     completeBy: latest(ends),
-    answeredBy: latest(required)
+    answeredBy: latest(ends.filter((end) => end.required))
   }
 }
+
+const endOf = (name: string, seen: Seen, required: boolean, { ok, took }: Draw, deadline: number): End => ({
+  name,
+  at: seen.start + took,
+  ok,
+  required,
+  unknownFrom:
+    took === Infinity && seen.ending === "cut" && seen.took < deadline - seen.start ? seen.start + seen.took : Infinity
+})
 
 const answer = (ends: ReadonlyArray<End>, deadline: number): Pick<Played, "ending" | "at"> & { last?: End } => {
   const required = ends.filter((end) => end.required)
@@ -161,16 +151,8 @@ const slowest = (ends: ReadonlyArray<End>) =>
 /** When the last of them has succeeded. */
 const latest = (ends: ReadonlyArray<End>): number => (ends.every(({ ok }) => ok) ? (slowest(ends)?.at ?? 0) : Infinity)
 
-/** How a call would have ended had it not been cut off; what is later than `left` need not be known. */
+/** How a source would have ended had it not been cut off; what is later than `left` need not be known. */
 const completed = (seen: Seen, latencies: Latencies, left: number, draw: () => number): Draw => {
   if (seen.ending !== "cut") return { took: seen.took, ok: seen.ending === "ok" }
   return seen.took >= left ? { took: Infinity, ok: false } : latencies.drawBeyond(seen.took, draw())
-}
-
-/** The first success of two calls, the second started at `from`; when both fail, the later failure. */
-const sooner = (first: Draw, from: number, second: Draw): Draw => {
-  const took = from + second.took
-  if (first.ok && second.ok) return { took: Math.min(first.took, took), ok: true }
-  if (first.ok || second.ok) return { took: first.ok ? first.took : took, ok: true }
-  return { took: Math.max(first.took, took), ok: false }
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Receipt } from "../../../src/Receipt.ts"
-import { type Estimate, Observations, type Setting } from "../../../src/Testkit/WhatIf.ts"
+import type { Attempt, Guards, Receipt } from "../../../src/Receipt.ts"
+import { type Estimate, type Hedging, Observations, type Setting } from "../../../src/Testkit/WhatIf.ts"
 import { error, receipt, source } from "../../Cli/Receipts.ts"
 
 const seen = (...receipts: ReadonlyArray<Receipt>) => {
@@ -90,6 +90,120 @@ describe("an aggregation, played again", () => {
     assert.deepStrictEqual(seen(one, two, receipt([source("a", 5)])).estimate({ hedges: { b: 20 } }).extraLoad, {
       b: 0.5
     })
+  })
+
+  const failing = (tag: string) => receipt([source("a", 10, { outcome: "failed", error: { ...error, tag } })])
+  const fast = Array.from({ length: 40 }, () => receipt([source("a", 10)]))
+
+  it("sends a second call after a failure that another call may mend, as a hedge does", () => {
+    for (const [tag, second] of [
+      ["SourceUnavailable", true],
+      ["SourceTimedOut", true],
+      ["SourceRejected", false],
+      ["BreakerOpen", false],
+      ["OutOfStock", false]
+    ] as const) {
+      const { complete, extraLoad } = seen(...fast, failing(tag)).estimate({ hedges: { a: 20 } })
+      assert.deepStrictEqual([complete.share === 1, extraLoad["a"]! > 0], [second, second], tag)
+    }
+  })
+
+  const guards = (attempts: ReadonlyArray<Attempt>, more: Partial<Guards> = {}): Guards => ({
+    calls: attempts.length,
+    attempts,
+    queued: 0,
+    served: null,
+    refused: null,
+    ...more
+  })
+
+  it("plays the call that a recorded hedge has overtaken without its hedge", () => {
+    const overtaken = receipt([
+      source("a", 60, {
+        guards: guards([
+          { kind: "first", start: 0, end: 60, outcome: "cancelled" },
+          { kind: "hedge", start: 50, end: 60, outcome: "succeeded" }
+        ])
+      })
+    ])
+    const slow = receipt([source("a", 500)])
+    // It took longer than 60 ms: the only call that did took 500 ms. Its second call is sent after 100 ms, and takes 10 ms.
+    const { extraLoad, p99 } = seen(...fast, overtaken, slow).estimate({
+      hedges: { a: { after: 100, budget: { ratio: 1, burst: 10 } } }
+    })
+    assert.deepStrictEqual([extraLoad["a"], p99], [2 / 42, 110])
+  })
+
+  it("makes the retries that were recorded, each with its second call, until a call succeeds", () => {
+    const unavailable = { tag: "SourceUnavailable", message: "" }
+    const retried = receipt([
+      source("a", 230, {
+        guards: guards([
+          { kind: "first", start: 0, end: 10, outcome: "failed", error: unavailable },
+          { kind: "retry", start: 30, end: 230, outcome: "succeeded" }
+        ])
+      })
+    ])
+    const times = (setting: Setting) => seen(retried).estimate(setting)
+
+    // Alone, the other call that there is: it succeeds after 200 ms, and so the retry is not made.
+    assert.deepStrictEqual([times({}).p50, times({ hedges: { a: 1_000 } }).p50], [230, 210])
+    const rejected = { tag: "SourceRejected", message: "" }
+    const other = receipt([
+      source("a", 230, {
+        guards: guards([
+          { kind: "first", start: 0, end: 10, outcome: "failed", error: rejected },
+          { kind: "retry", start: 30, end: 230, outcome: "succeeded" }
+        ])
+      })
+    ])
+    // What is not worth a second call is retried when it was.
+    assert.deepStrictEqual(seen(other).estimate({ hedges: { a: 1_000 } }).p50, 230)
+  })
+
+  it("sends no second call of what must not be made twice, of what came from a cache, and after too few calls", () => {
+    const slow = (more: Partial<Guards>) => receipt([source("a", 500, { guards: guards([], more) })])
+    const of = (one: Receipt, hedge: number | Hedging = 100) =>
+      seen(...fast, one).estimate({ hedges: { a: hedge } }).secondCalls["a"]!
+
+    assert.deepStrictEqual(of(slow({ unhedged: "once" })).unhedged, { budget: 0, once: 1, deadline: 0 })
+    assert.strictEqual(of(slow({ served: "stale" })).wanted, 0)
+    assert.strictEqual(of(slow({})).wanted, 1 / 41)
+    // 19 of the first 20 calls, and the one that is slow, of the 41.
+    assert.strictEqual(of(slow({}), { after: { percentile: 0.95 } }).fewCalls, 20 / 41)
+  })
+
+  it("draws a second call from those around it, so that an outage is one for second calls as well", () => {
+    const at = (one: Receipt, n: number): Receipt => ({ ...one, startedAt: one.startedAt + n * 10 })
+    const outage = Array.from({ length: 300 }, (_, n) =>
+      at(n >= 100 && n < 200 ? failing("SourceUnavailable") : fast[0]!, n)
+    )
+    const { complete } = seen(...outage).estimate({ hedges: { a: { after: 20, budget: { ratio: 1, burst: 1 } } } })
+    // But for those at its edges: drawn from all, two of three would be saved.
+    assert.isBelow(complete.share, 0.7)
+    assert.isAtLeast(complete.share, 2 / 3)
+  })
+
+  it("counts each receipt as often as it stands for others, and their second calls likewise", () => {
+    const heavy = fast.map((one) => ({ ...one, weight: 20 }))
+    const { complete, extraLoad, secondCalls } = seen(...heavy, failing("SourceUnavailable")).estimate({
+      hedges: { a: 20 }
+    })
+    assert.deepStrictEqual([complete.share, extraLoad["a"], secondCalls["a"]!.wanted], [1, 1 / 801, 1 / 801])
+    assert.strictEqual(seen(...heavy, failing("SourceRejected")).estimate({}).complete.share, 800 / 801)
+
+    // All are slow, of 2,010 calls: the budget has second calls for 10 and one in 20.
+    const slow = Array.from({ length: 100 }, (_, n) => ({
+      ...receipt([source("a", 500)]),
+      startedAt: n * 1_000,
+      weight: 20
+    }))
+    const light = Array.from({ length: 10 }, (_, n) => ({
+      ...receipt([source("a", 500)]),
+      startedAt: 500 + n * 10_000
+    }))
+    const { unhedged } = seen(...slow, ...light).estimate({ hedges: { a: 100 } }).secondCalls["a"]!
+    assert.approximately(unhedged.budget, 1 - 110 / 2_010, 0.06)
   })
 
   it("is unknown only where what was cut off could matter", () => {
