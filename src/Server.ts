@@ -117,7 +117,7 @@ const make = <const E extends ReadonlyArray<Endpoint.Servable>>(
     const patience = { timeout: settings.writeTimeout, minRate: settings.minReadRate }
     const access = { ...state, write, patience }
     const open = Access.controlled(Cors.shared(app, settings.cors), { ...access, probes: Routes.probes })
-    const server = yield* Listener.make(open, settings)
+    const server = yield* Listener.make(open, settings, write)
     const admin = settings.admin && (yield* administer({ ...settings, ...settings.admin, ...state }, access))
     // It runs before those above close, and so while they still listen.
     yield* Effect.addFinalizer(() => drain.run(settings.drain, grace))
@@ -135,5 +135,5 @@ const administer = (
 ) =>
   // Wrong options are raised when this runs.
   Effect.suspend(() =>
-    Listener.make(Access.controlled(Admin.make(options), { ...access, probes: Admin.paths }), options)
+    Listener.make(Access.controlled(Admin.make(options), { ...access, probes: Admin.paths }), options, access.write)
   )

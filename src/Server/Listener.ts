@@ -6,7 +6,9 @@
 import { Effect, Schema, type Scope } from "effect"
 import * as Http from "node:http"
 import type { Socket } from "node:net"
+import type { Write } from "../Receipt/Lines.ts"
 import * as Pipeline from "./Pipeline.ts"
+import * as Refusals from "./Refusals.ts"
 
 /**
  * The server could not listen: the port is taken, or may not be had, or there is no such address.
@@ -70,7 +72,8 @@ export type Handler = (request: Http.IncomingMessage, response: Http.ServerRespo
  */
 export const make = (
   handler: Handler,
-  options: ListenerOptions
+  options: ListenerOptions,
+  write: Write | undefined
 ): Effect.Effect<Listener, ServerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const { headersTimeout, host, idleTimeout, port, requestTimeout } = options
@@ -81,7 +84,8 @@ export const make = (
       // How often it looks for those that take too long.
       connectionsCheckingInterval: Math.max(100, Math.min(1_000, headersTimeout / 4, requestTimeout / 4))
     })
-    server.on("connection", limited(options.maxConnectionsPerClient))
+    server.on("connection", limited(options.maxConnectionsPerClient, write))
+    server.on("clientError", Refusals.onClientError(write))
     server.on("request", Pipeline.oneAtATime(handler))
     yield* Effect.acquireRelease(listen(server, host, port), () => close(server))
     const address = server.address()
@@ -90,12 +94,15 @@ export const make = (
   })
 
 /** Closes the connections of an address beyond so many. */
-const limited = (most: number) => {
+const limited = (most: number, write: Write | undefined) => {
   const open = new Map<string, number>()
   return (socket: Socket): void => {
     const address = socket.remoteAddress ?? ""
     const before = open.get(address) ?? 0
-    if (before >= most) return void socket.destroy()
+    if (before >= most) {
+      Refusals.record("connections", address, write)
+      return void socket.destroy()
+    }
     open.set(address, before + 1)
     socket.once("close", () => {
       const left = open.get(address)! - 1

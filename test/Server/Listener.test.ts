@@ -24,6 +24,42 @@ describe("Listener", () => {
     })
   )
 
+  live("counts and logs what is refused before there is a request, and answers it", () =>
+    Effect.gen(function* () {
+      const { admin, log, url } = yield* serve([fine], { headersTimeout: 200, maxConnectionsPerClient: 2 })
+      const refused = Effect.map(ask(`${admin}/metrics`), ({ text }) =>
+        Object.fromEntries(
+          Array.from(text.matchAll(/muster_http_refused_total\{reason="(\w+)"\} (\d+)/g), ([, reason, count]) => [
+            reason!,
+            Number(count)
+          ])
+        )
+      )
+      const before = yield* refused
+      const odd = yield* wire(url, "GET /dashboard", "", "")
+      const large = yield* wire(url, get("/dashboard?id=1", `x-large: ${"x".repeat(20_000)}`))
+      yield* until("both are closed", () => odd.closed() && large.closed())
+      const slow = yield* wire(url, "GET /dashboard HTTP/1.1", "x-slow: ")
+      yield* wire(url)
+      const third = yield* wire(url)
+      yield* until("it is closed", () => slow.closed() && third.closed(), 5_000)
+
+      assert.deepStrictEqual(
+        [odd, large, slow, third].map(({ received }) => received().slice(9, 12)),
+        ["400", "431", "408", ""]
+      )
+      const after = yield* refused
+      for (const reason of ["malformed", "headers", "connections"])
+        assert.strictEqual(after[reason]! - (before[reason] ?? 0), 1, reason)
+      // The silent one too.
+      assert.isAtLeast(after["timeout"]! - (before["timeout"] ?? 0), 1)
+      assert.includeMembers(
+        log.map(({ level, message }) => `${level} ${message}`),
+        ["malformed", "headers", "timeout", "connections"].map((reason) => `DEBUG refused a connection: ${reason}`)
+      )
+    })
+  )
+
   live("closes a connection on which nothing is asked any more", () =>
     Effect.gen(function* () {
       const { url } = yield* serve([fine], { idleTimeout: 100 })
