@@ -11,6 +11,7 @@ import * as Options from "../Options.ts"
 import * as Driver from "./Driver.ts"
 import * as Pool from "./Pool.ts"
 import * as Exchange from "./Postgres/Exchange.ts"
+import * as Types from "./Postgres/Types.ts"
 import { type Client, Wire } from "./Postgres/Wire.ts"
 import * as Sql from "./Sql.ts"
 
@@ -36,7 +37,7 @@ export interface Settings extends Pool.PoolOptions {
   readonly ssl?: boolean | ConnectionOptions | undefined
   /** What `pg_stat_activity` shows; default `"muster"`. */
   readonly applicationName?: string | undefined
-  /** How values are read, as in `pg`: by default `int8` and `numeric` are texts. */
+  /** How values are read, as in `pg`, instead of as {@link make} says; `pg.types` reads dates as `Date`. */
   readonly types?: { readonly getTypeParser: (oid: number, format?: "text" | "binary") => (value: never) => unknown }
   /** The longest answer to a statement, in bytes on the wire; default 10 MB (10,000,000). Of a stream, each page counts. */
   readonly maxBytes?: number | undefined
@@ -55,7 +56,13 @@ export interface Settings extends Pool.PoolOptions {
  *   the server ends by itself once it sees that its client is gone (since PostgreSQL 14), or at the deadline.
  * - The ambient deadline goes along with statements that read or write rows, as `statement_timeout`. Not with others, such as
  *   `VACUUM`, nor with several in one text.
- * - Values are read as `pg` reads them: `int8` and `numeric` as text.
+ * - No value depends on the time zone of this machine, and none loses a digit. `int8`, `numeric` and `money` are texts. Dates,
+ *   times and timestamps are texts as `to_json` writes them, with all their digits: `"1975-05-11"`, `"2026-01-31T12:34:56.789"`,
+ *   `"2026-01-31T12:34:56.789+00:00"` (with the offset of the session), `"0044-03-15 BC"`, `"infinity"`. Intervals, ranges and
+ *   composite values are PostgreSQL's own texts. Each finds its row again as a parameter. `bytea` is a `Buffer`. In `json`
+ *   and `jsonb`, a number that no JavaScript number holds is a `JsonNumber`. `NaN` and infinities are those of JavaScript.
+ * - As a parameter, a `JsonNumber` and a `bigint` go digit for digit, a `Date` as that instant in UTC, a list as an array, any
+ *   other object as JSON. A text with NUL (U+0000) or a lone surrogate is refused: PostgreSQL has no such text.
  *
  * @example
  * ```ts
@@ -73,7 +80,7 @@ export const make = (
     const given = typeof settings === "string" ? { url: settings } : settings
     // The cast: its types leave out what a query class needs.
     const pg = (yield* Driver.load("pg", "pg@8", () => import("pg"))).default as unknown as Exchange.Module
-    const config = check(given)
+    const config = { types: Types.make(pg.types), ...check(given) }
     const connect = () => new pg.Client(config)
     const { database = "", host, port } = named(connect)
     const pool = yield* Pool.make<Wire>(

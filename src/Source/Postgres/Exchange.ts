@@ -7,8 +7,10 @@ import { Effect } from "effect"
 import * as Fault from "../Fault.ts"
 import type { Answer, Cursor, Query } from "../Sql.ts"
 import * as Columns from "../Sql/Columns.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Refusals from "./Refusals.ts"
 import * as TimeLimit from "./TimeLimit.ts"
+import type * as Types from "./Types.ts"
 import type { Client, Connection, Wire } from "./Wire.ts"
 
 /**
@@ -20,6 +22,7 @@ import type { Client, Connection, Wire } from "./Wire.ts"
 export interface Module {
   readonly Client: new (config: object) => Client
   readonly Result: new (rowMode: "array" | undefined, types: object) => Result
+  readonly types: Types.Driver
   readonly utils: { readonly prepareValue: (value: unknown) => unknown }
 }
 
@@ -116,7 +119,7 @@ class Exchange {
 
   submit(connection: Connection) {
     try {
-      const values = this.query.params.map(this.pg.utils.prepareValue)
+      const values = Parameters.encode(this.query.text, this.query.params, this.pg.utils.prepareValue)
       const limit = TimeLimit.of(this.wire, this.query)
       connection.stream.cork()
       this.skipping = limit !== undefined
@@ -124,9 +127,9 @@ class Exchange {
       if (limit === undefined && this.page === 0 && values.length === 0) connection.query(this.query.text)
       else this.send(connection, values)
       connection.stream.uncork()
-    } catch {
+    } catch (error) {
       // Nothing was sent: a value could not be written as one of PostgreSQL.
-      this.fault = Fault.rejected("a parameter cannot be sent")
+      this.fault = error instanceof Fault.Fault ? error : Fault.rejected("a parameter cannot be sent")
       return new Error(this.fault.reason)
     }
     return undefined
@@ -156,8 +159,8 @@ class Exchange {
     if (this.skipping || result === undefined || this.fault !== undefined) return
     try {
       result.rows.push(result.parseRow(fields))
-    } catch {
-      this.fault = Fault.malformed("a value could not be read")
+    } catch (error) {
+      this.fault = error instanceof Fault.Fault ? error : Fault.malformed("a value could not be read")
     }
   }
 

@@ -109,7 +109,10 @@ export class Wire {
     })
   }
 
-  /** Makes the server look whether its client is still there, and asks for its own limit. What cannot do this does without. */
+  /**
+   * Makes the server look whether its client is still there, and write values in full and in the form that is read; asks for its
+   * own limit. What cannot do this does without.
+   */
   private get prepared() {
     return Effect.async<void, unknown>((resume) => {
       this.client.query(preparation, (error, result) => {
@@ -145,8 +148,13 @@ export class Wire {
   }
 }
 
-/** `client_connection_check_interval` is the second net: a server that has lost its client stops by itself. Since 14. */
+/**
+ * `client_connection_check_interval` is the second net: a server that has lost its client stops by itself. Since 14. The last two
+ * may be set for a user or a database: with less than 1, the last digits of a float are left out (before 12: with less than 3).
+ */
 const preparation = `
   SELECT extract(epoch FROM current_setting('statement_timeout')::interval) * 1000 AS limit,
     CASE WHEN current_setting('client_connection_check_interval', true) = '0'
-      THEN set_config('client_connection_check_interval', '100', false) END AS checked`
+      THEN set_config('client_connection_check_interval', '100', false) END AS checked,
+    set_config('DateStyle', 'ISO', false) AS dates,
+    set_config('extra_float_digits', '3', false) AS floats`

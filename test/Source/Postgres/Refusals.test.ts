@@ -17,7 +17,7 @@ const rejected: ReadonlyArray<readonly [statement: Statement, reason: string]> =
   [(sql) => sql`SELECT ${"9999999999"}::bigint::int`, "a number is out of range (22003)"],
   [(sql) => sql`SELECT 1 / 0`, "a division by zero (22012)"],
   [(sql) => sql`SELECT ${"s3cret"}::text::date`, "a date or time cannot be read (22007)"],
-  [(sql) => sql`SELECT ${"a\0b"}::text`, "a value does not fit (22021)"],
+  [(sql) => sql`SELECT convert_from('\\x80', ${"UTF8"})`, "a value does not fit (22021)"],
   [(sql) => sql`DO $$ BEGIN RAISE EXCEPTION 's3cret'; END $$`, "a function raised an error (P0001)"],
   [(sql) => sql`SELECT pg_stat_reset()`, "permission denied for function pg_stat_reset (42501)"],
   [
