@@ -27,7 +27,14 @@ export type {
  *   another server; use the server's own address.
  * - The ambient deadline goes along, so that the server stops by itself when no kill can reach it: in MariaDB as
  *   `max_statement_time`, in MySQL as `max_execution_time`, which counts for `SELECT` alone. (MariaDB 10.1, MySQL 5.7.)
- * - A number too large for a JavaScript number is given as text, as is a `DECIMAL`.
+ * - No value depends on the time zone of this machine, and none loses a digit. A `BIGINT` that no JavaScript number holds is a
+ *   `bigint`, and a `DECIMAL` a text. Dates and times are texts: `"1975-05-11"`, a `DATETIME` as `"2026-01-31T12:34:56.789"`,
+ *   a `TIMESTAMP`, which is an instant, as `"2026-01-31T12:34:56.789Z"`; so are those that no calendar has, such as
+ *   `"2026-01-00"`. In `JSON`, a number that no JavaScript number holds is a `JsonNumber`. Of a `FLOAT` that is read by
+ *   a statement without parameters, the server writes six digits; `CAST` it to `DOUBLE`.
+ * - As a parameter, each finds its row again (to store a `TIMESTAMP`, leave out its `Z`). Numbers, a `bigint` and a `JsonNumber`
+ *   are bound as `BIGINT` or `DECIMAL` where these hold them: a text is compared with a number column as a double, which
+ *   may find a neighbour. A list and an object go as JSON. What MySQL has no type for is refused.
  *
  * @since 0.1.0
  * @category constructors

@@ -70,13 +70,13 @@ Servers.suite("mariadb", "Mysql", () => {
         // The type of a parameter is narrower than what it takes.
         assert.deepStrictEqual(yield* sql`SELECT ${given as string} AS value`, [{ value: read }])
       }
-      const wide = { big: "9007199254740993", small: 5, price: "799.99" }
+      const wide = { big: 9007199254740993n, small: 5, price: "799.99" }
       // With parameters and without, a statement is sent in different ways.
       const columns = "CAST(9007199254740993 AS SIGNED) AS big, CAST(5 AS SIGNED) AS small, 799.99 AS price"
       assert.deepStrictEqual(yield* sql.unsafe(`SELECT ${columns}`), [wide])
       assert.deepStrictEqual(yield* sql.unsafe(`SELECT ${columns} WHERE ?`, [1]), [wide])
-      const date = new Date(2026, 0, 31, 12, 30)
-      assert.deepStrictEqual(yield* sql`SELECT CAST(${date} AS DATETIME) AS value`, [{ value: date }])
+      const date = new Date(Date.UTC(2026, 0, 31, 12, 30))
+      assert.deepStrictEqual(yield* sql`SELECT CAST(${date} AS DATETIME) AS value`, [{ value: "2026-01-31T12:30:00" }])
     })
   )
 
@@ -356,4 +356,15 @@ describe("Mysql.Settings", () => {
       assert.include(defect.message, "maxConnections must be a whole number from 1 up")
     })
   )
+
+  it("takes a time zone that the server knows too, and only character sets with every character", () => {
+    for (const timezone of ["Z", "local", "+05:30"]) check({ driver: { timezone } })
+    check({ driver: { charset: "utf8mb4_bin" } })
+
+    assert.throws(
+      () => check({ driver: { timezone: "Europe/Paris" } }),
+      /driver.timezone must be "Z", "local" or an offset/
+    )
+    assert.throws(() => check({ driver: { charset: "latin1" } }), /driver.charset must be one of utf8mb4/)
+  })
 })

@@ -21,8 +21,12 @@ export interface Settings extends PoolOptions {
    */
   readonly url?: string | Redacted.Redacted | undefined
   /**
-   * What the driver is told besides, such as `ssl: { ca }`, `timezone` or `socketPath`; what a URL says counts for more. A
-   * statement is always one statement, and its parameters are bound.
+   * What the driver is told besides, such as `ssl: { ca }` or `socketPath`; what a URL says counts for more. A statement is
+   * always one statement, and its parameters are bound.
+   *
+   * `timezone` is that of the session too: `"Z"` (the default) or an offset such as `"+02:00"`; with `"local"`, the session keeps
+   * the one that the server gives it. With `dateStrings: false`, dates and times are read as `Date`. The `charset` must be
+   * one of utf8mb4, which alone has every character.
    */
   readonly driver?: ConnectionOptions | undefined
   /** The longest answer to a statement, in bytes on the wire; default 10 MB (10,000,000). Of a stream, each page counts. */
@@ -58,6 +62,8 @@ export const check = (settings: Settings): Checked => {
   const fromUrl = url === undefined ? {} : parse(url, settings.driver?.ssl)
   const driver: ConnectionOptions = {
     supportBigNumbers: true,
+    dateStrings: true,
+    timezone: "Z",
     // Each is held by the server too, which has 16,382 for everybody.
     maxPreparedStatements: 100,
     ...settings.driver,
@@ -67,11 +73,17 @@ export const check = (settings: Settings): Checked => {
     namedPlaceholders: false,
     rowsAsArray: true,
     nestTables: false,
+    // The driver's own parser loses digits.
+    jsonStrings: true,
     // The server may not ask for files of this machine.
     flags: [...(settings.driver?.flags ?? []), "-LOCAL_FILES"],
     // The pool sees to it.
     connectTimeout: 0
   }
+  if (!/^(?:Z|local|[+-]\d\d:\d\d)$/.test(driver.timezone!))
+    Options.refuse("Mysql.make", "driver.timezone", driver.timezone, `"Z", "local" or an offset like "+02:00"`)
+  if (driver.charset !== undefined && !/^utf8mb4/i.test(driver.charset))
+    Options.refuse("Mysql.make", "driver.charset", driver.charset, "one of utf8mb4, such as utf8mb4_general_ci")
   return { driver, name: `mysql at ${driver.socketPath ?? `${driver.host ?? "localhost"}:${driver.port ?? 3306}`}` }
 }
 

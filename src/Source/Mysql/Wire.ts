@@ -10,24 +10,13 @@ import type { Fault } from "../Fault.ts"
 import * as Faults from "../Fault.ts"
 import type { Query } from "../Sql.ts"
 import * as Columns from "../Sql/Columns.ts"
+import * as Text from "../Text.ts"
 import { faultOf } from "./Errors.ts"
-
-/** What came of a statement that has no rows: how many it changed, and the like. */
-type Header = Mysql.ResultSetHeader
+import * as Parameters from "./Parameters.ts"
+import * as Results from "./Results.ts"
 
 /** The longest time, in milliseconds, that a server can be told: a year. */
 const longest = 31_536_000_000
-
-/** Hears of each row, with the names of its columns. */
-type OnRow = (row: ReadonlyArray<unknown>, columns: ReadonlyArray<string>) => void
-
-interface Reader {
-  readonly onRow: OnRow
-  /** What is wrong with the columns of the first result. */
-  readonly check: (columns: ReadonlyArray<string>) => Fault | undefined
-}
-
-const silent: Reader = { onRow: () => {}, check: () => undefined }
 
 /**
  * @since 0.1.0
@@ -51,7 +40,7 @@ export class Wire {
   inTransaction = false
 
   constructor(
-    private readonly driver: Pick<typeof Mysql, "createConnection">,
+    private readonly driver: Pick<typeof Mysql, "createConnection" | "TypedParameter">,
     private readonly options: Mysql.ConnectionOptions
   ) {}
 
@@ -59,7 +48,14 @@ export class Wire {
     return this.connection !== undefined && !this.lost
   }
 
-  readonly open: Effect.Effect<void, Fault> = Effect.async<void, Fault>((resume) => {
+  /** Connects, and sets the time zone in which the session writes and reads instants. */
+  readonly open: Effect.Effect<void, Fault> = Effect.suspend(() => {
+    const zone = zoneOf(this.options)
+    if (zone === undefined) return this.connected
+    return Effect.zipRight(this.connected, Effect.asVoid(this.command(`SET time_zone = '${zone}'`)))
+  })
+
+  private readonly connected: Effect.Effect<void, Fault> = Effect.async<void, Fault>((resume) => {
     const connection = this.driver.createConnection(this.options)
     this.connection = connection
     this.listen(connection)
@@ -91,16 +87,19 @@ export class Wire {
   })
 
   /** Sends a statement and reads its answer to the end; each row as an array, with the names of its columns. */
-  send(query: Query, onRow: OnRow) {
+  send(query: Query, onRow: Results.OnRow) {
     return Effect.gen(this, function* () {
-      yield* checkParameters(query.params)
+      const params = Parameters.encode(this.driver.TypedParameter, query.params)
+      const fault = params instanceof Faults.Fault ? params : Text.check("the statement", query.text)
+      if (fault !== undefined) return yield* Effect.fail(fault)
       yield* this.limitTime(query.timeLimit)
       this.received = 0
       this.maxBytes = query.maxBytes
-      const reader: Reader = { onRow, check: query.rows === "objects" ? Columns.checkNames : () => undefined }
+      const check = query.rows === "objects" ? Columns.checkNames : () => undefined
+      const reader: Results.Reader = { onRow, options: this.options, check }
       if (query.params.length === 0) return yield* this.answer((connection) => connection.query(query.text), reader)
       const statement = yield* this.prepare(query.text)
-      return yield* this.answer(() => statement.execute(query.params), reader)
+      return yield* this.answer(() => statement.execute(params), reader)
     }).pipe(Effect.ensuring(Effect.sync(() => (this.maxBytes = Infinity))))
   }
 
@@ -143,7 +142,7 @@ export class Wire {
     this.resume()
     const killing = (other: Wire) =>
       Effect.gen(this, function* () {
-        yield* other.open
+        yield* other.connected
         // One that arrives before its statement has begun does nothing, so it may take more than one.
         while (!isQuiet) {
           yield* other.command(`KILL QUERY ${Number(connection.threadId)}`)
@@ -160,8 +159,8 @@ export class Wire {
   })
 
   /** Sends a statement of our own, without parameters. */
-  private command(text: string): Effect.Effect<Header | undefined, Fault> {
-    return this.exchange((connection, end) => read(connection.query(text), silent, end))
+  private command(text: string): Effect.Effect<Results.Header | undefined, Fault> {
+    return this.exchange((connection, end) => Results.read(connection.query(text), Results.unread, end))
   }
 
   /** Tells the session how long the statement may run; only MariaDB holds statements that write to it. */
@@ -187,9 +186,9 @@ export class Wire {
     )
   }
 
-  private answer(start: (connection: Mysql.Connection) => Mysql.Query, reader: Reader) {
+  private answer(start: (connection: Mysql.Connection) => Mysql.Query, reader: Results.Reader) {
     return this.wanted(
-      this.exchange<Header | undefined>((connection, end) => read(start(connection), reader, end))
+      this.exchange<Results.Header | undefined>((connection, end) => Results.read(start(connection), reader, end))
     ).pipe(
       Effect.tap((header) => {
         // The flag of the protocol for an open transaction.
@@ -230,43 +229,6 @@ export class Wire {
   }
 }
 
-/**
- * The driver compiles a reader of rows for each list of fields, and breaks the connection off at these names, although its rows
- * are arrays (3.24). It does so after this event.
- */
-const hideName = (field: Mysql.FieldPacket): void => {
-  if (field.name.startsWith("__")) Object.defineProperty(field, "name", { value: "" })
-}
-
-/** Hears of an answer until it has ended; of several (of a procedure) it reads the rows of the first. */
-const read = (
-  command: Mysql.Query,
-  { check, onRow }: Reader,
-  end: (answer: Effect.Effect<Header | undefined, Fault>) => void
-): void => {
-  let columns: ReadonlyArray<string> | undefined
-  let header: Header | undefined
-  let fault: Fault | undefined
-  // The types do not tell rows from headers; there is no list of fields before a header.
-  command.on("fields", (fields: ReadonlyArray<Mysql.FieldPacket> | undefined) => {
-    const isFirst = columns === undefined
-    columns = fields?.map(({ name }) => name)
-    fields?.forEach(hideName)
-    if (isFirst && columns !== undefined) fault ??= check(columns)
-  })
-  command.on("result", (row: unknown, index: number) => {
-    if (columns === undefined) header = row as Header
-    else if (index === 0 && fault === undefined) onRow(row as ReadonlyArray<unknown>, columns)
-  })
-  command.on("error", (error: unknown) => {
-    fault ??= faultOf(error)
-  })
-  command.on("end", () => end(fault === undefined ? Effect.succeed(header) : Effect.fail(fault)))
-}
-
-const checkParameters = (params: ReadonlyArray<unknown>): Effect.Effect<void, Fault> => {
-  const wrong = params.findIndex((param) => ["undefined", "function", "symbol"].includes(typeof param))
-  if (wrong < 0) return Effect.void
-  const what = params[wrong] === undefined ? "undefined; for NULL give null" : `a ${typeof params[wrong]}`
-  return Effect.fail(Faults.rejected(`parameter ${wrong + 1} is ${what}`))
-}
+/** `undefined` for the time zone of the session, whichever the server gives it. */
+const zoneOf = ({ timezone = "Z" }: Mysql.ConnectionOptions): string | undefined =>
+  timezone === "local" ? undefined : timezone === "Z" ? "+00:00" : timezone
