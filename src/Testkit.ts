@@ -20,11 +20,13 @@ import {
 
 export {
   /** @since 0.1.0 */
-  explore,
-  /** @since 0.1.0 */
   type Explored,
   /** @since 0.1.0 */
-  type Invariant,
+  type Invariant
+} from "./Testkit/Explored.ts"
+export {
+  /** @since 0.1.0 */
+  explore,
   /** @since 0.1.0 */
   reproduce,
   /** @since 0.1.0 */

@@ -125,7 +125,7 @@ const failFastPulled = <I, B, E, R, E2, R2>(
     if (struck && (pending.length > 0 || !input.ended)) {
       return yield* late(recorder, pending, pending.length === 0 ? ["input"] : [])
     }
-    recorder.finished("succeeded", entries.at(-1) ?? null)
+    recorder.finished("succeeded", recorder.lastEnded())
     return entries.flatMap((entry) => (entry.tag === "Succeeded" ? [entry.value] : []))
   })
 

@@ -3,42 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Effect, type Exit, FiberRef, HashSet, Option, Schema, Scope } from "effect"
+import { Duration, Effect, type Exit, Option, Schema, Scope } from "effect"
 import { Aggregator, type AggregatorOptions } from "../Aggregator.ts"
 import * as Service from "../Aggregator/Service.ts"
-import type { Receipt } from "../Receipt.ts"
-import { type Recorder, Started } from "../Receipt/Recorder.ts"
 import { told } from "./Answers.ts"
+import { type Explored, type Invariant, runOn } from "./Explored.ts"
 import * as Invariants from "./Invariants.ts"
-import * as Machine from "./Machine.ts"
+import { literal } from "./Literal.ts"
 import * as Model from "./Model.ts"
 import * as Schedule from "./Schedule.ts"
-import type { Seen } from "./Scripted.ts"
-
-/**
- * What came of a program on one schedule.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Explored<A = unknown, E = unknown> extends Machine.Ran<A, E> {
-  readonly schedule: Schedule.Schedule
-  /** What each source saw. */
-  readonly seen: Readonly<Record<string, Seen>>
-  /** Of every gather, group and aggregation in the program, in the order in which they began. */
-  readonly receipts: ReadonlyArray<Receipt>
-}
-
-/**
- * What must be true of a program on every schedule: `check` says what is wrong, or nothing.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Invariant<A = unknown, E = unknown> {
-  readonly name: string
-  readonly check: (run: Explored<A, E>) => string | undefined
-}
 
 /**
  * What to explore.
@@ -51,6 +24,11 @@ export interface Options<S extends Readonly<Record<string, Schedule.Behaviours>>
   readonly sources: S
   /** What must be true, besides the built-in invariants. */
   readonly invariants?: ReadonlyArray<Invariant<A, E>> | undefined
+  /**
+   * What must be the same after each schedule as it was before, by name: how many permits are free, how many listeners an
+   * emitter has.
+   */
+  readonly unchanged?: Readonly<Record<string, () => unknown>> | undefined
   /** The rules that the answer follows: then it must be one that the model allows, and leave when the model says. */
   readonly rules?: Model.Rules | undefined
   /** How to read an exit as an answer of the model; default: as the answers of `Gather`, by the names of the sources. */
@@ -74,15 +52,18 @@ export class ScheduleFailed extends Schema.TaggedError<ScheduleFailed>("effect-m
   {
     invariant: Schema.String,
     detail: Schema.String,
-    /** Plain data: give it to `Testkit.reproduce`. */
+    /** Give it to `Testkit.reproduce`. */
     schedule: Schema.Unknown,
+    /** The options of the aggregator that the program was given, if there were any. */
+    aggregator: Schema.optional(Schema.Unknown),
     /** How many schedules were run before it was found. */
     after: Schema.Number
   }
 ) {
-  /** One call that runs it again. */
+  /** One call that runs it again, as JavaScript. */
   get script(): string {
-    return `Testkit.reproduce(program, ${JSON.stringify(this.schedule, null, 2)})`
+    const given = this.aggregator === undefined ? "" : `, ${literal(this.aggregator, "  ")}`
+    return `Testkit.reproduce(program, ${literal(this.schedule, "  ")}${given})`
   }
 
   override get message() {
@@ -106,13 +87,16 @@ export interface Report {
  * Runs a program over every schedule of its sources (or a sample, where there are too many) on a virtual clock and
  * scheduler of its own, and checks after each that
  *
+ * - it returned, unless a source hangs, and waited for nothing outside virtual time;
  * - nothing is alive after its return and the cleanup it left;
- * - every receipt is settled, agrees with what the sources saw, and reports the first failure;
+ * - every receipt is settled, agrees with what the sources saw, and has the right first failure, victims and critical path;
  * - nothing returns after its deadline, and what finished is kept;
- * - the answer is one that the model allows, if `rules` are given; and what else `invariants` say.
+ * - the answer is one that the model allows, if `rules` are given; what `unchanged` reads is as it was; and what else
+ *   `invariants` say.
  *
- * The program gets the sources, fresh for each schedule; it must not wait for anything outside the virtual clock. Fails
- * with `ScheduleFailed`, shrunk to the simplest schedule that breaks the same promise.
+ * The program gets the sources, fresh for each schedule. Only virtual time passes: a program that waits for a real timer or
+ * request fails; use `Effect.sleep` and the sources instead. Promises that resolve without them are let in before each step.
+ * Fails with `ScheduleFailed`, shrunk to the simplest schedule that breaks the same promise.
  *
  * @example
  * ```ts
@@ -133,20 +117,25 @@ export const explore = <const S extends Readonly<Record<string, Schedule.Behavio
   program: (sources: Schedule.Sources<S>) => Effect.Effect<A, E, Aggregator>,
   options: Options<S, A, E>
 ): Effect.Effect<Report, ScheduleFailed> =>
-  Effect.suspend(() => {
+  Effect.gen(function* () {
     const space = Schedule.space(options.sources)
     const most = options.schedules ?? 1_000
-    const provided = provideAggregator(program, options.aggregator)
-    const broken = (point: Schedule.Point) => firstBroken(runOn(provided, space.at(point)), options)
+    const broken = breaker(provideAggregator(program, options.aggregator), options)
     let schedules = 0
     for (const point of space.points(most, options.seed ?? 1)) {
       schedules += 1
-      const found = broken(point)
+      const found = yield* broken(space.at(point))
       if (found === undefined) continue
-      const smallest = shrink(space, point, found, broken)
-      return new ScheduleFailed({ ...smallest.found, schedule: space.at(smallest.point), after: schedules })
+      const smallest = yield* shrink(space, point, found, broken)
+      const schedule = space.at(smallest.point)
+      return yield* new ScheduleFailed({
+        ...smallest.found,
+        schedule,
+        after: schedules,
+        aggregator: printable(options.aggregator)
+      })
     }
-    return Effect.succeed({ schedules, exhaustive: space.size <= most })
+    return { schedules, exhaustive: space.size <= most }
   })
 
 /**
@@ -159,7 +148,7 @@ export const reproduce = <Sources, A, E>(
   program: (sources: Sources) => Effect.Effect<A, E, Aggregator>,
   schedule: Schedule.Schedule,
   aggregator?: AggregatorOptions
-): Explored<A, E> => runOn(provideAggregator(program, aggregator), schedule)
+): Effect.Effect<Explored<A, E>> => Effect.suspend(() => runOn(provideAggregator(program, aggregator), schedule, true))
 
 /**
  * One aggregator for all schedules. Its scope stays open, as that of an application does while it answers: closing it
@@ -173,22 +162,12 @@ const provideAggregator = <Sources, A, E>(
   return (sources: Sources) => Effect.provideService(program(sources), Aggregator, service)
 }
 
-const runOn = <Sources, A, E>(
-  program: (sources: Sources) => Effect.Effect<A, E>,
-  schedule: Schedule.Schedule
-): Explored<A, E> => {
-  // The names and types of the sources are those of the space that the schedule was taken from.
-  const sources = Schedule.sourcesOf(schedule)
-  const recorders: Array<Recorder> = []
-  const started = (recorder: Recorder) => void recorders.push(recorder)
-  const watched = Effect.suspend(() => program(sources as Sources)).pipe(
-    Effect.provideService(Started, started),
-    // A thousand schedules would log a thousand times what one, reproduced, can say.
-    Effect.locally(FiberRef.currentLoggers, HashSet.empty())
-  )
-  const ran = Machine.run(watched, schedule.ties)
-  const seen = Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, source.seen]))
-  return { ...ran, schedule, seen, receipts: recorders.map((recorder) => recorder.receipt()) }
+/** Without the logger, which changes no answer; durations as milliseconds, which print. */
+const printable = (options: AggregatorOptions | undefined): unknown => {
+  if (options === undefined) return undefined
+  const { logger: _, ...rest } = options
+  const millis = (value: unknown) => (Duration.isDuration(value) ? Duration.toMillis(value) : value)
+  return Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, millis(value)]))
 }
 
 interface Found {
@@ -196,18 +175,39 @@ interface Found {
   readonly detail: string
 }
 
-const firstBroken = <S extends Readonly<Record<string, Schedule.Behaviours>>, A, E>(
-  run: Explored<A, E>,
-  { answer, invariants = [], rules }: Options<S, A, E>
-): Found | undefined => {
-  const all: ReadonlyArray<Invariant<A, E>> =
-    rules === undefined
-      ? [...Invariants.all, ...invariants]
-      : [
-          ...Invariants.all,
-          allowed(rules, answer ?? told(rules.policy, Object.keys(run.schedule.sources))),
-          ...invariants
-        ]
+/** Runs a program on schedules, and says of each which promise it breaks. */
+const breaker = <S extends Readonly<Record<string, Schedule.Behaviours>>, A, E>(
+  program: (sources: Schedule.Sources<S>) => Effect.Effect<A, E>,
+  options: Options<S, A, E>
+) => {
+  const { unchanged = {} } = options
+  // From the first suspicion on: a program that gives cause for one will do so again.
+  let watch = false
+  return (schedule: Schedule.Schedule): Effect.Effect<Found | undefined> =>
+    Effect.gen(function* () {
+      const before = Object.values(unchanged).map((read) => literal(read()))
+      let run = yield* runOn(program, schedule, watch)
+      if (run.suspect && !watch) {
+        watch = true
+        run = yield* runOn(program, schedule, watch)
+      }
+      const changed = Object.entries(unchanged).flatMap(([name, read], index) => {
+        const after = literal(read())
+        return after === before[index] ? [] : [`${name} was ${before[index]}, and is ${after}`]
+      })
+      return firstBroken(run, [...invariantsOf(options, schedule), stays(changed[0])])
+    })
+}
+
+const invariantsOf = <S extends Readonly<Record<string, Schedule.Behaviours>>, A, E>(
+  { answer, invariants = [], rules }: Options<S, A, E>,
+  { sources }: Schedule.Schedule
+): ReadonlyArray<Invariant<A, E>> =>
+  rules === undefined
+    ? [...Invariants.all, ...invariants]
+    : [...Invariants.all, allowed(rules, answer ?? told(rules.policy, Object.keys(sources))), ...invariants]
+
+const firstBroken = <A, E>(run: Explored<A, E>, all: ReadonlyArray<Invariant<A, E>>): Found | undefined => {
   for (const { check, name } of all) {
     const detail = check(run)
     if (detail !== undefined) return { invariant: name, detail }
@@ -220,36 +220,38 @@ const shrink = (
   space: Schedule.Space,
   from: Schedule.Point,
   first: Found,
-  broken: (point: Schedule.Point) => Found | undefined
-) => {
-  let point = from
-  let found = first
-  for (let going = true; going;) {
-    going = false
-    for (const simpler of space.simpler(point)) {
-      const again = broken(simpler)
-      if (again?.invariant !== found.invariant) continue
-      point = simpler
-      found = again
-      going = true
-      break
+  broken: (schedule: Schedule.Schedule) => Effect.Effect<Found | undefined>
+) =>
+  Effect.gen(function* () {
+    let point = from
+    let found = first
+    for (let going = true; going;) {
+      going = false
+      for (const simpler of space.simpler(point)) {
+        const again = yield* broken(space.at(simpler))
+        if (again?.invariant !== found.invariant) continue
+        point = simpler
+        found = again
+        going = true
+        break
+      }
     }
-  }
-  return { point, found }
-}
+    return { point, found }
+  })
 
 const allowed = <A, E>(rules: Model.Rules, answer: (exit: Exit.Exit<A, E>) => Model.Told): Invariant<A, E> => ({
   name: "the answer is one that the model allows",
   check: ({ elapsed, exit, schedule }) => {
     const seen = Option.match(exit, { onNone: (): Model.Told => ({ tag: "never" }), onSome: answer })
     const model = Model.answers(rules, schedule)
-    const was = show({ at: elapsed, told: seen })
-    return model.some((one) => show(one) === was)
-      ? undefined
-      : `it was ${was}, and could be ${Array.from(new Set(model.map(show))).join(" or ")}`
+    const was = literal({ at: elapsed, told: seen })
+    if (model.some((one) => literal(one) === was)) return undefined
+    const allowed = new Set(model.map((one) => literal(one)))
+    return `it was ${was}, and could be ${Array.from(allowed).join(" or ")}`
   }
 })
 
-/** Answers as text, in which they are compared: values and errors are data from the schedule. */
-const show = (answer: Model.Answer) =>
-  JSON.stringify(answer, (_, value: unknown) => (value instanceof Error ? `${value.name}: ${value.message}` : value))
+const stays = (changed: string | undefined): Invariant => ({
+  name: "what must stay as it was has not changed",
+  check: () => changed
+})

@@ -4,9 +4,45 @@
  * @since 0.1.0
  */
 import type { Receipt, SourceReceipt } from "../Receipt.ts"
-import type { Explored, Invariant } from "./Explorer.ts"
+import type { Explored, Invariant } from "./Explored.ts"
+import { maxSteps } from "./Machine.ts"
 import type { Schedule } from "./Schedule.ts"
 import type { Seen } from "./Scripted.ts"
+
+/**
+ * The program returns. Where a source hangs it may wait for that.
+ *
+ * @since 0.1.0
+ * @category invariants
+ */
+export const itReturns: Invariant = {
+  name: "the program returns, unless a source hangs",
+  check: ({ exit, hanging, outside, rested }) => {
+    if (!rested)
+      return `it never came to rest: after ${maxSteps} steps it was still busy. It runs in a loop without end`
+    if (exit._tag === "Some" || hanging.length > 0) return undefined
+    const waits =
+      outside.length > 0
+        ? `${outside.join("; ")}. ${onlyVirtualTime}`
+        : "something that nothing completes: a Deferred, a queue, a latch or a permit"
+    return `no source hangs, and it never returned. It waits for ${waits}`
+  }
+}
+
+/**
+ * The program waits for nothing that happens in real time, and leaves nothing that does.
+ *
+ * @since 0.1.0
+ * @category invariants
+ */
+export const onlyVirtualTimePasses: Invariant = {
+  name: "only virtual time passes",
+  check: ({ outside }) =>
+    outside.length === 0 ? undefined : `beside the virtual clock there was ${outside.join("; ")}. ${onlyVirtualTime}`
+}
+
+const onlyVirtualTime =
+  "The explorer waits for no real timer or request: use Effect.sleep, and a scripted source in place of what answers"
 
 /**
  * Nothing is alive after the program has returned and what it left has cleaned up.
@@ -16,7 +52,15 @@ import type { Seen } from "./Scripted.ts"
  */
 export const nothingIsAlive: Invariant = {
   name: "nothing is alive after return and cleanup",
-  check: ({ fibers }) => (fibers === 0 ? undefined : `${fibers} fibers are alive`)
+  check: ({ elapsed, fibers, receipts, seen, settled }) => {
+    if (fibers > 0) return `${fibers} ${fibers === 1 ? "fiber is" : "fibers are"} alive`
+    const rested = Math.max(
+      Number.isFinite(elapsed) ? elapsed : 0,
+      ...Object.values(seen).flatMap(({ cleaned, ended }) => [...cleaned, ...ended]),
+      ...receipts.map((receipt) => receipt.startedAt + (receipt.settled ?? 0))
+    )
+    return settled <= rested ? undefined : `a fiber or timer went on until ${settled}, all else had ended at ${rested}`
+  }
 }
 
 /**
@@ -129,12 +173,66 @@ export const firstFailureIsReported: Invariant = {
 }
 
 /**
+ * The victims of a failed answer are the sources that were stopped or never asked, in the order in which they were given;
+ * an answer that did not fail has none.
+ *
+ * @since 0.1.0
+ * @category invariants
+ */
+export const victimsAreNamed: Invariant = {
+  name: "the victims are those that were stopped or never asked",
+  check: (run) =>
+    firstOf(ofTheSources(run), ({ outcome, sources, victims }) => {
+      const failed = outcome !== "succeeded" && outcome !== "partial"
+      const stopped = sources.filter(({ outcome }) => outcome === "cancelled" || outcome === "not-started")
+      const expected = failed ? stopped.map(({ name }) => name) : []
+      return victims.join() === expected.join()
+        ? undefined
+        : `the victims are [${victims.join(", ")}], and should be [${expected.join(", ")}]`
+    })
+}
+
+/**
+ * The critical path leads to the answer: to the source that made it fail, or else to the last that ended. Each before it had
+ * ended by itself when the next was asked.
+ *
+ * @since 0.1.0
+ * @category invariants
+ */
+export const criticalPathLeadsToTheAnswer: Invariant = {
+  name: "the critical path leads to the answer",
+  check: (run) =>
+    firstOf(ofTheSources(run), ({ criticalPath, firstCause, outcome, sources }) => {
+      const byName = new Map(sources.map((source) => [source.name, source]))
+      const last = criticalPath.at(-1)
+      if (outcome === "failed" || outcome === "timed-out") {
+        const source = firstCause?.source ?? undefined
+        if (last !== source) return `it leads to "${last}", but the first cause is "${source}"`
+      } else if (outcome !== "cancelled") {
+        const reached = byName.get(last ?? "")?.end ?? 0
+        const end = Math.max(0, ...sources.map((source) => (ends.has(source.outcome) ? (source.end ?? 0) : 0)))
+        if (reached !== end) return `it leads to "${last}" at ${reached}, but the last to end did at ${end}`
+      }
+      return firstOf(criticalPath.slice(0, -1).entries(), ([place, name]) => {
+        const source = byName.get(name)
+        const next = byName.get(criticalPath[place + 1]!)
+        if (source === undefined || !ends.has(source.outcome)) return `it has "${name}", which is ${source?.outcome}`
+        return before(next?.start ?? null, source.end) ? `"${next?.name}" was asked before "${name}" ended` : undefined
+      })
+    })
+}
+
+const ends: ReadonlySet<SourceReceipt["outcome"]> = new Set(["succeeded", "failed", "timed-out"])
+
+/**
  * All of them.
  *
  * @since 0.1.0
  * @category invariants
  */
 export const all: ReadonlyArray<Invariant> = [
+  itReturns,
+  onlyVirtualTimePasses,
   nothingIsAlive,
   everySourceIsStopped,
   losersAreStopped,
@@ -142,7 +240,9 @@ export const all: ReadonlyArray<Invariant> = [
   deadlinesHold,
   receiptsAgree,
   whatFinishedIsKept,
-  firstFailureIsReported
+  firstFailureIsReported,
+  victimsAreNamed,
+  criticalPathLeadsToTheAnswer
 ]
 
 const firstOf = <A>(all: Iterable<A>, check: (one: A) => string | undefined): string | undefined => {

@@ -1,9 +1,9 @@
 /**
- * A virtual machine for programs under test: a clock and a scheduler of its own, run to quiescence in one go.
+ * A virtual machine for programs under test: a clock and a scheduler of its own, run to quiescence.
  *
  * `TestClock` waits for real milliseconds at each step to see whether fibers have come to rest (13.5 ms a schedule). Here
- * the scheduler is ours, so that it is known: no task is left. Nothing outside the machine can wake a fiber in it, so the
- * programs are Effects without real promises, sockets or timers.
+ * the scheduler is ours, so that it is known: no task is left. Only promises can still bring one, and those that resolve
+ * in microtasks are let in before each choice: {@link steps} yields there.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export type Ties = "forward" | "backward" | "together"
  * @category models
  */
 export interface Ran<A, E> {
-  /** How it ended; none when it waits for something that no passing of time will bring. */
+  /** How it ended; none when it waits for something that no passing of time will bring, or never came to rest. */
   readonly exit: Option.Option<Exit.Exit<A, E>>
   /** When it returned, in milliseconds; `Infinity` for never. */
   readonly elapsed: number
@@ -33,10 +33,12 @@ export interface Ran<A, E> {
   readonly settled: number
   /** Fibers that are alive although nothing will happen any more. */
   readonly fibers: number
+  /** False when it was still busy after {@link maxSteps}: a loop that never ends. */
+  readonly rested: boolean
 }
 
 /**
- * The machine was still busy after this many steps: a loop that never rests.
+ * After this many steps a program is taken for a loop that never ends.
  *
  * @since 0.1.0
  * @category models
@@ -46,25 +48,49 @@ export const maxSteps = 1_000_000
 /**
  * Runs a program to its end in virtual time, and then what it left behind; without a fiber, timer or tick outside it.
  *
- * A program that never returns is interrupted, so that what it leaves behind can be seen.
+ * A program that never returns is interrupted, so that what it leaves behind can be seen; `stuck` is called before that.
+ *
+ * Yields each time no task is left, before time passes: who drives it may let promises resolve there, which wake fibers.
  *
  * @since 0.1.0
  * @category running
  */
-export const run = <A, E>(program: Effect.Effect<A, E>, ties: Ties = "forward"): Ran<A, E> => {
+export function* steps<A, E>(
+  program: Effect.Effect<A, E>,
+  ties: Ties = "forward",
+  stuck: () => void = () => {}
+): Generator<void, Ran<A, E>> {
   const machine = new Machine(ties)
   const fibers = new Living()
   const fiber = Effect.runFork(Effect.withClock(Effect.supervised(program, fibers), machine), { scheduler: machine })
 
   let elapsed = Infinity
   fiber.addObserver(() => (elapsed = machine.now))
-  machine.runUntil(() => fiber.unsafePoll() !== null)
+  yield* machine.runUntil(() => fiber.unsafePoll() !== null)
   const exit = Option.fromNullable(fiber.unsafePoll())
   const returned = elapsed
-  if (Option.isNone(exit)) fiber.unsafeInterruptAsFork(fiber.id())
-  machine.runUntil(() => false)
+  if (Option.isNone(exit)) {
+    stuck()
+    fiber.unsafeInterruptAsFork(fiber.id())
+  }
+  yield* machine.runUntil(() => false)
 
-  return { exit, elapsed: returned, settled: machine.now, fibers: fibers.count + (fiber.unsafePoll() === null ? 1 : 0) }
+  const alive = fibers.count + (fiber.unsafePoll() === null ? 1 : 0)
+  return { exit, elapsed: returned, settled: machine.now, fibers: alive, rested: machine.rested }
+}
+
+/**
+ * {@link steps} in one go, for programs without promises.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const run = <A, E>(program: Effect.Effect<A, E>, ties?: Ties): Ran<A, E> => {
+  const running = steps(program, ties)
+  for (;;) {
+    const step = running.next()
+    if (step.done) return step.value
+  }
 }
 
 interface Timer {
@@ -106,22 +132,33 @@ class Machine implements Clock.Clock, Scheduler.Scheduler {
     return fiber.currentOpCount > 2048 ? 0 : false
   }
 
+  /** False once it was busy for too long; it does nothing any more. */
+  get rested(): boolean {
+    return this.steps <= maxSteps
+  }
+
   /** Runs what is ready, then lets time pass to the next timer, and so on. */
-  runUntil(done: () => boolean): void {
-    this.drain()
-    while (!done() && this.timers.length > 0) {
+  *runUntil(done: () => boolean): Generator<void> {
+    yield* this.rest()
+    while (this.rested && !done() && this.timers.length > 0) {
       this.fire()
-      this.drain()
+      yield* this.rest()
     }
   }
 
+  private *rest(): Generator<void> {
+    do {
+      this.drain()
+      yield
+    } while (this.rested && this.tasks.length > 0)
+  }
+
   private drain(): void {
-    while (this.tasks.length > 0) {
+    while (this.rested && this.tasks.length > 0) {
       const ready = this.tasks
       this.tasks = []
       for (const task of ready) task()
       this.steps += ready.length
-      if (this.steps > maxSteps) throw new Error(`The program did not come to rest within ${maxSteps} steps`)
     }
   }
 

@@ -7,7 +7,8 @@ import type { Effect } from "effect"
 import type { Aggregator, AggregatorOptions } from "../Aggregator.ts"
 import { SourceTimedOut } from "../Outcome.ts"
 import type { Receipt, SourceReceipt } from "../Receipt.ts"
-import { type Explored, reproduce } from "./Explorer.ts"
+import type { Explored } from "./Explored.ts"
+import { reproduce } from "./Explorer.ts"
 import type { Behaviour, Ending, Schedule } from "./Schedule.ts"
 import type { Scripted } from "./Scripted.ts"
 
@@ -36,7 +37,7 @@ export interface ReplayOptions {
  * const page = ({ profile, orders }: { profile: Effect.Effect<string, Error>; orders: Effect.Effect<number, Error> }) =>
  *   Aggregator.gather("dashboard", { profile, orders: Source.optional(orders) })
  *
- * const { receipts } = Testkit.replay(recorded, page)
+ * const { receipts } = yield* Testkit.replay(recorded, page)
  * ```
  *
  * @since 0.1.0
@@ -46,7 +47,7 @@ export const replay = <A, E, Sources = Readonly<Record<string, Scripted<unknown,
   receipt: Receipt,
   program: (sources: Sources) => Effect.Effect<A, E, Aggregator>,
   options?: ReplayOptions
-): Explored<A, E> =>
+): Effect.Effect<Explored<A, E>> =>
   reproduce(
     program,
     scheduleOf(receipt, options?.values),

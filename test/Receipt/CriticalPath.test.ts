@@ -6,6 +6,7 @@ interface Timed {
   readonly name: string
   readonly start: number | null
   readonly end: number | null
+  readonly tag?: string
 }
 
 /** What happens when so many sources are asked at most `concurrency` at a time, in order. */
@@ -60,6 +61,14 @@ describe("CriticalPath", () => {
     const all = schedule([0, 0, 100, 0, 50], 1)
 
     assert.deepStrictEqual(names(criticalPath(all, all[4]!, true)), ["2", "4"])
+  })
+
+  it("leaves out what was told to stop in the very instant in which another made room", () => {
+    const done: Timed = { name: "done", start: 0, end: 10, tag: "Succeeded" }
+    const stopped: Timed = { name: "stopped", start: 0, end: 10, tag: "Cancelled" }
+    const failed: Timed = { name: "failed", start: 10, end: 10, tag: "Failed" }
+
+    assert.deepStrictEqual(names(criticalPath([done, stopped, failed], failed, true)), ["done", "failed"])
   })
 
   it("is the source alone when that was never asked, or has not ended", () => {

@@ -5,10 +5,13 @@ import type { Receipt } from "../../src/Receipt.ts"
 import * as Recording from "../../src/Receipt/Recording.ts"
 import * as Testkit from "../../src/Testkit.ts"
 
-const receipt: Receipt = Testkit.reproduce((sources: { a: Testkit.Scripted<number> }) => Gather.failFast(sources), {
-  sources: { a: { ends: { succeed: 1 }, after: 10, cleanup: 0, uninterruptible: false } },
-  ties: "forward"
-}).receipts[0]!
+const { receipts } = await Effect.runPromise(
+  Testkit.reproduce((sources: { a: Testkit.Scripted<number> }) => Gather.failFast(sources), {
+    sources: { a: { ends: { succeed: 1 }, after: 10, cleanup: 0, uninterruptible: false } },
+    ties: "forward"
+  })
+)
+const receipt: Receipt = receipts[0]!
 
 describe("a recording", () => {
   it.effect("is read as it was written", () =>

@@ -117,7 +117,7 @@ Chromium.suite("the live page", () => {
         return readFileSync((await download.path())!, "utf8")
       })
       const receipt = yield* Effect.orDie(Recording.parse(text))
-      const again = Testkit.replay(receipt, (sources) => Aggregator.gather("dashboard", sources))
+      const again = yield* Testkit.replay(receipt, (sources) => Aggregator.gather("dashboard", sources))
 
       assert.strictEqual(receipt.id, id)
       assert.deepStrictEqual(again.receipts[0]?.firstCause?.source, "orders")

@@ -1,84 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
+import { Duration, Effect, Exit, Option } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
-import * as Cleanup from "../../src/Cleanup.ts"
 import * as Gather from "../../src/Gather.ts"
-import * as Outcome from "../../src/Outcome.ts"
-import * as Permits from "../../src/Permits.ts"
 import * as Testkit from "../../src/Testkit.ts"
-import type { Sources } from "../../src/Testkit/Schedule.ts"
+import * as Invariants from "../../src/Testkit/Invariants.ts"
+import { mutants, sources, staysAsItWas, theModel, type Two } from "./Mutants.ts"
 
-const behaviours = (name: string) => ({
-  ends: [{ succeed: `${name} value` }, { fail: `${name} failed` }, "hang"] as const,
-  after: [0, 10, 30],
-  cleanup: [0, 50]
-})
-const sources = { a: behaviours("a"), b: behaviours("b") }
-type Two = Sources<typeof sources>
+/** A program before which a promise resolves, after so many others have. */
+const afterPromises = <A, E, R>(depth: number, program: Effect.Effect<A, E, R>) =>
+  Effect.zipRight(
+    Effect.promise(async () => {
+      for (let turn = 0; turn < depth; turn++) await null
+    }),
+    program
+  )
 
-const permits = Permits.make(1)
-
-interface Mutant {
-  readonly program: (two: Two) => Effect.Effect<unknown, unknown>
-  readonly rules: Testkit.Rules
-  readonly sources?: Readonly<Record<string, Testkit.Behaviours>>
-  /** What the explorer has to say of it. */
-  readonly seen: RegExp
-}
-
-/** Small aggregators, each wrong in one way that is easily overlooked. */
-const mutants: Record<string, Mutant> = {
-  "forgets to cancel": {
-    program: ({ a, b }) =>
-      Effect.gen(function* () {
-        const first = yield* Effect.forkDaemon(a)
-        const second = yield* Effect.forkDaemon(b)
-        return { a: yield* Fiber.join(first), b: yield* Fiber.join(second) }
-      }),
-    rules: { policy: "failFast" },
-    seen: /nothing is alive after return and cleanup/
-  },
-  "waits for cleanup": {
-    program: (two) => Effect.all(two, { concurrency: "unbounded" }),
-    rules: { policy: "failFast" },
-    seen: /it was \{"at":50,"told":\{"tag":"failed","error":"b failed"\}\}, and could be \{"at":0,/
-  },
-  "waits for cleanup at the deadline": {
-    program: (two) => Effect.ensuring(Gather.failFast(two, { deadline: 20 }), Cleanup.settled),
-    rules: { policy: "failFast", deadline: 20 },
-    sources: { a: { ends: ["hang"], cleanup: [0, 50] }, b: { ends: ["hang"] } },
-    seen: /it was \{"at":70,.*and could be \{"at":20,/
-  },
-  "is defeated by a per-source Effect.timeout": {
-    program: ({ a, b }) => Effect.all({ a: Effect.timeout(a, 100), b: Effect.timeout(b, 100) }, { concurrency: 2 }),
-    rules: { policy: "failFast" },
-    sources: { a: { ends: ["hang"] }, b: { ends: [{ fail: "b failed" }], after: [10] } },
-    seen: /it was \{"at":100,.*"b failed".*and could be \{"at":10,/
-  },
-  "drops partials at the deadline": {
-    program: (two) =>
-      Effect.map(Gather.collect(two, { deadline: 20 }), ({ a, b }) =>
-        a._tag === "TimedOut" || b._tag === "TimedOut" ? { a: Outcome.Cancelled(), b: Outcome.Cancelled() } : { a, b }
-      ),
-    rules: { policy: "collect", deadline: 20 },
-    seen: /it was .*\["a","cancelled"\],.* and could be .*"succeeded"/
-  },
-  "reports the last failure": {
-    program: (two) => Effect.mapError(Gather.failFast(two), () => "b failed"),
-    rules: { policy: "failFast" },
-    seen: /it was .*"b failed".* and could be .*"a failed"/
-  },
-  "ignores the deadline": {
-    program: (two) => Gather.failFast(two),
-    rules: { policy: "failFast", deadline: 20 },
-    seen: /it was .*"never".* and could be \{"at":20,.*"deadline"/
-  },
-  "takes the first to end for the first to succeed": {
-    program: ({ a, b }) => Effect.raceFirst(a, b),
-    rules: { policy: "first" },
-    seen: /it was .*"a failed".* and could be .*"b value"/
-  }
-}
+/** Runs what was printed, as it was printed. */
+const printed = (script: string, program: unknown): Effect.Effect<Testkit.Explored> =>
+  // The cast: it is text, and only `Testkit.reproduce` is called in it.
+  new Function("Testkit", "program", `return ${script}`)(Testkit, program) as Effect.Effect<Testkit.Explored>
 
 describe("Testkit.explore", () => {
   it.effect("finds nothing wrong with Gather.failFast, on any of the schedules of two sources", () =>
@@ -92,36 +32,81 @@ describe("Testkit.explore", () => {
     })
   )
 
-  for (const [mutant, { program, rules, seen, sources: own }] of Object.entries(mutants)) {
-    it.effect(`catches an aggregator that ${mutant}`, () =>
+  for (const [mutant, { broken, detail, program, sources: own, ...options }] of Object.entries(mutants())) {
+    it.effect(`catches a program that ${mutant}`, () =>
       Effect.gen(function* () {
-        const explored = Testkit.explore((two) => program(two as Two), { sources: own ?? sources, rules })
+        const explored = Testkit.explore((two) => program(two as Two), { sources: own ?? sources, ...options })
+        const failed = yield* Effect.flip(explored)
 
-        assert.match((yield* Effect.flip(explored)).message, seen)
+        assert.strictEqual(failed.invariant, broken)
+        assert.match(failed.detail, detail)
       })
     )
   }
 
-  it.effect("catches a permit that is not given back, by an invariant of one's own", () =>
-    Effect.gen(function* () {
-      const leaky = ({ a, b }: Two) =>
-        Effect.zipRight(
-          Effect.sync(() => permits.tryTake()),
-          Effect.zipLeft(
-            Gather.failFast({ a, b }, { deadline: 20 }),
-            Effect.sync(() => permits.release())
-          )
-        )
-      const error = yield* Effect.flip(
-        Testkit.explore(leaky, {
-          sources,
-          invariants: [
-            { name: "permits are given back", check: () => (permits.free() === 1 ? undefined : "one is held") }
-          ]
-        })
-      )
+  it("has a mutant for every invariant", () => {
+    const caught = new Set(Object.values(mutants()).map(({ broken }) => broken))
 
-      assert.deepStrictEqual([error.invariant, error.detail], ["permits are given back", "one is held"])
+    assert.sameMembers([...caught], [...Invariants.all.map(({ name }) => name), theModel, staysAsItWas])
+  })
+
+  it.effect("lets promises resolve that wait for nothing real, and sees all that comes after them", () =>
+    Effect.gen(function* () {
+      const explored = (program: (two: Two) => Effect.Effect<unknown, unknown>) =>
+        Testkit.explore(program, { sources, rules: { policy: "failFast", deadline: 20 } })
+      const report = yield* explored((two) => afterPromises(50, Gather.failFast(two, { deadline: 20 })))
+      const failed = yield* Effect.flip(explored((two) => afterPromises(50, Gather.failFast(two))))
+
+      assert.deepStrictEqual(report, { schedules: 18 * 18 * 3, exhaustive: true })
+      assert.strictEqual(failed.invariant, theModel)
+    })
+  )
+
+  it.effect("lets promises, ticks and immediates run in Node's own order", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const program = Effect.async<void>((resume) => {
+        setImmediate(() => (order.push("immediate"), resume(Effect.void)))
+        void Promise.resolve().then(() => order.push("promise"))
+        process.nextTick(() => order.push("tick"))
+        order.push("now")
+      })
+      const schedule = { sources: {}, ties: "forward" } as const
+      const ran = yield* Testkit.reproduce(() => program, schedule)
+
+      assert.deepStrictEqual(order, ["now", "tick", "promise", "immediate"])
+      assert.deepStrictEqual([ran.elapsed, ran.exit], [0, Option.some(Exit.void)])
+    })
+  )
+
+  it.effect("does not take Effect.never, or what a log waits for, for something that the program waits for", () =>
+    Effect.gen(function* () {
+      const collect = (two: Two) => Gather.collect(two, { deadline: 20 })
+      const racing = (two: Two) => Effect.raceFirst(collect(two), Effect.never)
+      const logging = (two: Two) =>
+        Effect.zipRight(
+          Effect.sync(() => console.log("logged by a program that is explored")),
+          collect(two)
+        )
+
+      assert.strictEqual((yield* Testkit.explore(racing, { sources, schedules: 100 })).schedules, 100)
+      assert.strictEqual((yield* Testkit.explore(logging, { sources, schedules: 1 })).schedules, 1)
+    })
+  )
+
+  it.effect("lets a program wait for ever for a source that hangs", () =>
+    Effect.gen(function* () {
+      const program = (two: Two) => Gather.failFast(two)
+      const never = yield* Testkit.reproduce(program, {
+        sources: {
+          a: { ends: "hang", after: 0, cleanup: 0, uninterruptible: false },
+          b: { ends: { succeed: "b" }, after: 0, cleanup: 0, uninterruptible: false }
+        },
+        ties: "forward"
+      })
+
+      assert.deepStrictEqual([never.exit, never.hanging, never.fibers], [Option.none(), ["a"], 0])
+      assert.isTrue((yield* Testkit.explore(program, { sources })).exhaustive)
     })
   )
 
@@ -138,13 +123,38 @@ describe("Testkit.explore", () => {
         ties: "forward"
       } as const
       assert.deepStrictEqual(error.schedule, smallest)
-      assert.include(error.message, "the answer is one that the model allows")
-      assert.include(error.message, `it was {"at":50,`)
-      assert.include(error.message, `could be {"at":0,`)
-      assert.include(error.script, "Testkit.reproduce(program, {")
-      const printed = JSON.parse(error.script.slice(error.script.indexOf("{"), -1)) as Testkit.Schedule
-      const again = Testkit.reproduce(program, printed)
+      assert.include(error.message, error.script)
+      const again = yield* printed(error.script, program)
       assert.deepStrictEqual([again.elapsed, again.seen["a"]?.interrupted], [50, [0]])
+    })
+  )
+
+  it.effect("prints errors, and the options of the aggregator, so that the script runs it again", () =>
+    Effect.gen(function* () {
+      const down = Object.assign(new TypeError("down", { cause: new Error("no route") }), { _tag: "Down", port: 5432n })
+      const isDown = ({ exit }: Testkit.Explored) => Option.exists(exit, Exit.isFailure)
+      const program = ({ a }: { a: Effect.Effect<unknown, unknown> }) =>
+        Aggregator.gather("one", { a, late: Effect.sleep(10) })
+      const failed = yield* Effect.flip(
+        Testkit.explore(program, {
+          sources: { a: { ends: [{ fail: down }], after: [0, 30] } },
+          aggregator: { deadline: Duration.millis(20), logger: Testkit.silent },
+          invariants: [
+            {
+              name: "it is not down",
+              check: (run) => (isDown(run) ? "it is" : undefined)
+            }
+          ]
+        })
+      )
+      const again = yield* printed(failed.script, program)
+
+      assert.strictEqual(again.receipts[0]!.deadline, 20)
+      const ends = again.schedule.sources["a"]!.ends
+      assert.deepStrictEqual(ends, { fail: down })
+      assert.instanceOf((ends as { fail: unknown }).fail, TypeError)
+      assert.deepStrictEqual((ends as { fail: Error }).fail.cause, new Error("no route"))
+      assert.isTrue(isDown(again))
     })
   )
 

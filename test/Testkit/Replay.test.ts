@@ -54,7 +54,7 @@ describe("Testkit.replay", () => {
     it.effect(`brings ${what} back, to the millisecond`, () =>
       Effect.gen(function* () {
         const recorded = yield* record(sources)
-        const { receipts } = Testkit.replay(recorded, dashboard)
+        const { receipts } = yield* Testkit.replay(recorded, dashboard)
 
         assert.strictEqual(receipts.length, 1)
         // A replayed defect says which source died, of the error that says so already.
@@ -68,7 +68,7 @@ describe("Testkit.replay", () => {
   it.effect("shows what another program would have made of it", () =>
     Effect.gen(function* () {
       const recorded = yield* record({ profile: succeeds(1, { after: 30 }), orders: fails("no"), tags: hangs() })
-      const { elapsed, exit } = Testkit.replay(recorded, ({ profile, tags }) =>
+      const { elapsed, exit } = yield* Testkit.replay(recorded, ({ profile, tags }) =>
         Gather.failFast({ profile: profile!, tags: Source.timeLimit(tags!, 100) })
       )
 
@@ -82,7 +82,7 @@ describe("Testkit.replay", () => {
     Effect.gen(function* () {
       const error = new Source.SourceUnavailable({ source: "orders", reason: "refused" })
       const recorded = yield* record({ profile: succeeds("Alice"), orders: fails(error), tags: succeeds([]) })
-      const { exit } = Testkit.replay(
+      const { exit } = yield* Testkit.replay(
         recorded,
         ({ orders, profile }) =>
           Effect.gen(function* () {

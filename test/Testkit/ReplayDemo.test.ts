@@ -44,7 +44,7 @@ describe("Testkit.replay of what happened over the demo's services", { timeout: 
           [outcomes, cause]
         )
 
-        const { elapsed, receipts } = Testkit.replay(recorded, dashboard)
+        const { elapsed, receipts } = yield* Testkit.replay(recorded, dashboard)
         assert.strictEqual(receipts.length, 1)
         assert.deepStrictEqual(essence(receipts[0]!), essence(recorded))
         // The answer left when the source that decided it had ended, and a little later in real time.
@@ -54,30 +54,34 @@ describe("Testkit.replay of what happened over the demo's services", { timeout: 
     )
   }
 
-  it("keeps who ended first, where it took a while to ask them all", () => {
-    const recorded = receipt([
-      source("profile", 30, { start: 2 }),
-      source("orders", 35, { start: 20, outcome: "failed", error: { tag: "Error", message: "no" } })
-    ])
-    const { elapsed, receipts } = Testkit.replay(recorded, dashboard)
+  it.effect("keeps who ended first, where it took a while to ask them all", () =>
+    Effect.gen(function* () {
+      const recorded = receipt([
+        source("profile", 30, { start: 2 }),
+        source("orders", 35, { start: 20, outcome: "failed", error: { tag: "Error", message: "no" } })
+      ])
+      const { elapsed, receipts } = yield* Testkit.replay(recorded, dashboard)
 
-    assert.deepStrictEqual(
-      [receipts[0]!.sources.map(({ end, outcome }) => [end, outcome]), elapsed],
-      [
+      assert.deepStrictEqual(
+        [receipts[0]!.sources.map(({ end, outcome }) => [end, outcome]), elapsed],
         [
-          [30, "succeeded"],
-          [35, "failed"]
-        ],
-        35
-      ]
-    )
-  })
+          [
+            [30, "succeeded"],
+            [35, "failed"]
+          ],
+          35
+        ]
+      )
+    })
+  )
 
-  it("has those wait for their place again that waited for it", () => {
-    const recorded = receipt([source("profile", 30), source("orders", 50, { start: 30 })])
-    const options = { aggregator: { concurrency: 1 } }
+  it.effect("has those wait for their place again that waited for it", () =>
+    Effect.gen(function* () {
+      const recorded = receipt([source("profile", 30), source("orders", 50, { start: 30 })])
+      const limited = yield* Testkit.replay(recorded, dashboard, { aggregator: { concurrency: 1 } })
+      const unlimited = yield* Testkit.replay(recorded, dashboard)
 
-    assert.strictEqual(Testkit.replay(recorded, dashboard, options).elapsed, 50)
-    assert.strictEqual(Testkit.replay(recorded, dashboard).elapsed, 30)
-  })
+      assert.deepStrictEqual([limited.elapsed, unlimited.elapsed], [50, 30])
+    })
+  )
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import * as Gather from "../../src/Gather.ts"
 import type { Receipt } from "../../src/Receipt.ts"
 import * as Testkit from "../../src/Testkit.ts"
@@ -12,11 +13,11 @@ interface Call {
 }
 
 /** Receipts of real gathers over calls drawn from a distribution, in virtual time. */
-const record = (
+const record = async (
   count: number,
   deadline: number | undefined,
   draw: () => Readonly<Record<string, Call>>
-): Testkit.Observations => {
+): Promise<Testkit.Observations> => {
   const observations = new Testkit.Observations()
   for (let n = 0; n < count; n++) {
     const sources = Object.fromEntries(
@@ -25,9 +26,11 @@ const record = (
         { ends: ok ? { succeed: n } : { fail: "no" }, after, cleanup: 0, uninterruptible: false } as const
       ])
     )
-    const { receipts } = Testkit.reproduce(
-      (all: Record<string, Testkit.Scripted<number, string>>) => Gather.failFast(all, { deadline }),
-      { sources, ties: "forward" }
+    const { receipts } = await Effect.runPromise(
+      Testkit.reproduce((all: Record<string, Testkit.Scripted<number, string>>) => Gather.failFast(all, { deadline }), {
+        sources,
+        ties: "forward"
+      })
     )
     observations.add(receipts[0] as Receipt)
   }
@@ -42,9 +45,9 @@ const inside = ({ high, low, share }: { low: number; high: number; share: number
 }
 
 describe("what if", { timeout: 30_000 }, () => {
-  it("gives the chance of two exponential sources meeting a shorter deadline, within its own error", () => {
+  it("gives the chance of two exponential sources meeting a shorter deadline, within its own error", async () => {
     const uniform = random(11)
-    const seen = record(3_000, undefined, () => ({
+    const seen = await record(3_000, undefined, () => ({
       a: { after: exponential(uniform, 100), ok: true },
       b: { after: exponential(uniform, 50), ok: true }
     }))
@@ -59,10 +62,10 @@ describe("what if", { timeout: 30_000 }, () => {
     assert.approximately(seen.deadlineFor(0.9, {}), 238.3, 12)
   })
 
-  it("is not misled by calls that were cut off because another failed first", () => {
+  it("is not misled by calls that were cut off because another failed first", async () => {
     const uniform = random(12)
     // a fails half the time, after 30 ms on average, and cuts b off: of b only the fast calls end.
-    const seen = record(3_000, undefined, () => ({
+    const seen = await record(3_000, undefined, () => ({
       a: { after: exponential(uniform, 30), ok: uniform() < 0.5 },
       b: { after: exponential(uniform, 60), ok: true }
     }))
@@ -74,9 +77,9 @@ describe("what if", { timeout: 30_000 }, () => {
     inside(partial, b - a * b)
   })
 
-  it("says of how many it cannot know, when the new deadline is longer than the recorded one", () => {
+  it("says of how many it cannot know, when the new deadline is longer than the recorded one", async () => {
     const uniform = random(13)
-    const seen = record(1_000, 100, () => ({ a: { after: exponential(uniform, 100), ok: true } }))
+    const seen = await record(1_000, 100, () => ({ a: { after: exponential(uniform, 100), ok: true } }))
 
     const longer = seen.estimate({ deadline: 300 })
     assert.approximately(longer.unknown, Math.exp(-1), 0.05)
@@ -84,10 +87,10 @@ describe("what if", { timeout: 30_000 }, () => {
     assert.strictEqual(seen.deadlineFor(0.9, {}), Infinity)
   })
 
-  it("gives the gain and the price of a hedge", () => {
+  it("gives the gain and the price of a hedge", async () => {
     const uniform = random(14)
     // 2 % of the calls are slow by 100x: hedged after 20 ms, an answer is late only when both calls are slow.
-    const seen = record(4_000, undefined, () => ({ a: { after: uniform() < 0.02 ? 1_000 : 10, ok: true } }))
+    const seen = await record(4_000, undefined, () => ({ a: { after: uniform() < 0.02 ? 1_000 : 10, ok: true } }))
 
     const plain = seen.estimate({ deadline: 100 })
     const hedged = seen.estimate({ deadline: 100, hedges: { a: 20 } })
@@ -98,7 +101,7 @@ describe("what if", { timeout: 30_000 }, () => {
     assert.strictEqual(hedged.p99, 30)
   })
 
-  it("tells complete, partial, failed and late apart, and who is on the critical path", () => {
+  it("tells complete, partial, failed and late apart, and who is on the critical path", async () => {
     const calls: ReadonlyArray<Readonly<Record<string, Call>>> = [
       { a: { after: 10, ok: true }, b: { after: 20, ok: true } },
       { a: { after: 30, ok: true }, b: { after: 5, ok: false } },
@@ -106,7 +109,7 @@ describe("what if", { timeout: 30_000 }, () => {
       { a: { after: 40, ok: false }, b: { after: 90, ok: true } }
     ]
     let next = 0
-    const recorded = record(4, undefined, () => calls[next++]!)
+    const recorded = await record(4, undefined, () => calls[next++]!)
 
     const strict = recorded.estimate({ deadline: 60 })
     assert.deepStrictEqual(
