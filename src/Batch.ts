@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { type Duration, Effect, Schema, Stream } from "effect"
-import { Engine, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
+import { Engine, type Input, type Job, type Progress, type RunError } from "./Batch/Engine.ts"
 import { encoded, read, runItem } from "./Batch/Item.ts"
 import { BatchUnknown, type ItemConflict, Ledger, type LedgerUnavailable, type NewItem } from "./Batch/Ledger.ts"
 import * as Manifest from "./Batch/Manifest.ts"
@@ -139,6 +139,9 @@ export interface RunOptions {
  * Runs all items that are not done yet, and says what became of the batch. The items of an earlier run that was stopped
  * or killed are gone on with; those that have failed stay failed until {@link redrive}.
  *
+ * The items are the whole input of the batch, in any order: what an earlier run has read, and they do not have any more, is
+ * left out unless it has ended. An item of the same id that is another one is refused with `ItemConflict`.
+ *
  * Without items it goes on with what the ledger has. When the input breaks off, it fails with the error of the input
  * once what was read has ended.
  *
@@ -158,7 +161,7 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
       Stream.mapEffect(Stream.drop(isStream(items) ? items : Stream.fromIterable(items), skip), (item) =>
         encoded(batch, item, { id: batch.id(item), position: position++ })
       )
-    return start(batch, input, options)
+    return start(batch, input && { version: skip > 0 ? undefined : null, itemsFrom: () => input }, options)
   })
 
 /**
@@ -166,8 +169,8 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
  * by its line. A number that no JavaScript number holds is a `Json.JsonNumber`, which keeps its digits; a schema of
  * `Schema.Number` refuses it.
  *
- * Say `same` if the file is the very same as in an earlier run: what the ledger has of it is not read again then, it begins
- * where that run stopped reading.
+ * A file that has not been touched since an earlier run is read on where that run stopped reading. Any other is read from its
+ * beginning: its items may have moved, and there may be more of them or fewer.
  *
  * @since 0.1.0
  * @category running
@@ -175,17 +178,26 @@ export const run = <I, A, E, R, IEncoded, AEncoded, E2 = never, R2 = never>(
 export const runFile = <I, A, E, R, IEncoded, AEncoded>(
   batch: Batch<I, A, E, R, IEncoded, AEncoded>,
   file: string,
-  options: Omit<RunOptions, "skip"> & Ndjson.FileOptions<I> & { readonly same?: boolean | undefined } = {}
+  options: Omit<RunOptions, "skip"> & Ndjson.FileOptions<I> = {}
 ): Effect.Effect<Manifest.Manifest, Exclude<RunError, ItemConflict> | Ndjson.FileRejected, Ledger | R> =>
   Effect.gen(function* () {
-    const counts = options.same === true ? yield* (yield* Ledger).counts(batch.name) : undefined
-    const from = { offset: counts?.offset ?? 0, lines: counts?.read ?? 0 }
-    return yield* start(batch, Ndjson.items(batch, file, options, from), options)
+    const version = yield* Ndjson.version(file)
+    const itemsFrom = ({ offset, read }: { readonly read: number; readonly offset: number }) =>
+      Ndjson.items(batch, file, options, { offset, lines: read })
+    return yield* start(batch, { version, itemsFrom }, options)
   }).pipe(Effect.catchTag("ItemConflict", (conflict) => Effect.fail(Ndjson.repeated(file, conflict))))
 
 const start = <I, A, E, R, IEncoded, AEncoded, E2, R2>(
   batch: Batch<I, A, E, R, IEncoded, AEncoded>,
-  items: Stream.Stream<NewItem, E2, R2> | undefined,
+  input:
+    | {
+        readonly version: Input<E2>["version"]
+        readonly itemsFrom: (place: {
+          readonly read: number
+          readonly offset: number
+        }) => Stream.Stream<NewItem, E2, R2>
+      }
+    | undefined,
   options: RunOptions
 ): Effect.Effect<Manifest.Manifest, RunError | E2, Ledger | R | R2> =>
   Effect.gen(function* () {
@@ -204,7 +216,10 @@ const start = <I, A, E, R, IEncoded, AEncoded, E2, R2>(
       rules: options.rules,
       // Not `provide`, which would make another context for each item.
       run: (claimed) => Effect.mapInputContext(runItem(batch, claimed, options.rules), () => context),
-      input: items && ((add) => Effect.provide(Stream.runForEach(items, add), context)),
+      input: input && {
+        version: input.version,
+        read: (add, from) => Effect.provide(Stream.runForEach(input.itemsFrom(from), add), context)
+      },
       progress: options.progress
     }
     // A wrong tolerance is refused before anything is opened.

@@ -31,11 +31,26 @@ export interface Job<E> {
   readonly lease: number
   /** Runs one item; fails with what rules say of its failure. */
   readonly run: (item: Claimed) => Effect.Effect<string, Classified>
-  /** Reads the input and gives it to `add`, which waits while there is no room. Undefined: there is none. */
-  readonly input:
-    ((add: (item: NewItem) => Effect.Effect<void, RunError>) => Effect.Effect<void, E | RunError>) | undefined
+  /** Undefined: there is none. */
+  readonly input: Input<E> | undefined
   /** Told of every change, synchronously. */
   readonly progress: ((progress: Progress) => void) | undefined
+}
+
+/**
+ * Where the items of a batch come from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Input<E> {
+  /** As in `begin` of the ledger; undefined: what was read last is read on, from wherever `read` knows. */
+  readonly version: string | null | undefined
+  /** Reads it from a place, and gives its items to `add`, which waits while there is no room. */
+  readonly read: (
+    add: (item: NewItem) => Effect.Effect<void, RunError>,
+    from: { readonly read: number; readonly offset: number }
+  ) => Effect.Effect<void, E | RunError>
 }
 
 /**

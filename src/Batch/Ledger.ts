@@ -40,6 +40,8 @@ export interface Row {
   readonly failure: Failure | null
   /** Milliseconds since 1970 at which it ended; `null` before. */
   readonly endedAt: number | null
+  /** True if the input, as far as it has been read last, does not have it. */
+  readonly absent: boolean
 }
 
 /**
@@ -112,14 +114,21 @@ export type Settled =
  * @category models
  */
 export interface Counts {
+  /** Without those that are left out. */
   readonly pending: number
   readonly running: number
   readonly done: number
   readonly failed: number
+  /** Items that the input, as far as it has been read last, does not have: what became of them stays as it is. */
+  readonly absent: number
+  /** Those of them that are pending: they are not run, unless they are in the input again. */
+  readonly leftOut: number
   /** How often items were run, all together. */
   readonly attempts: number
   /** Milliseconds that items have run, all together. */
   readonly took: number
+  /** The version of the input that is being read, or was read last; `null` if it has none. */
+  readonly input: string | null
   /** How many items of the input have been read; of a file: how many lines. */
   readonly read: number
   /** How many bytes of its file have been read with them; 0 if the input is no file. */
@@ -173,7 +182,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>("effect-muster/Batc
 }
 
 /**
- * Two items have one id.
+ * Two items of the input have one id, or an item is another one than it was when the input was read before.
  *
  * @since 0.1.0
  * @category errors
@@ -185,14 +194,16 @@ export class ItemConflict extends Schema.TaggedError<ItemConflict>("effect-muste
   first: Schema.Number,
   second: Schema.Number,
   /** True when they are equal in all they hold. */
-  same: Schema.Boolean
+  same: Schema.Boolean,
+  /** True when the first is that of an earlier reading of the input. */
+  earlier: Schema.Boolean
 }) {
   override get message() {
-    const what =
-      this.first === this.second
-        ? `item ${this.first} of the batch "${this.batch}" has changed since it was first read`
-        : `items ${this.first} and ${this.second} of the batch "${this.batch}" ${this.same ? "are the same" : "differ"}`
-    return `${what}, and have the id ${JSON.stringify(this.id)}`
+    const id = JSON.stringify(this.id)
+    if (this.earlier)
+      return `item ${this.second} of the batch "${this.batch}" has changed: it has the id ${id}, with which the batch has another item, read before as item ${this.first}`
+    const what = `items ${this.first} and ${this.second} of the batch "${this.batch}" ${this.same ? "are the same" : "differ"}`
+    return `${what}, and have the id ${id}`
   }
 }
 
@@ -250,9 +261,17 @@ export interface Service {
   /** Gives up the batch; the items it was running are pending again, as if they had not been run. */
   readonly close: (batch: string, owner: string) => Effect.Effect<void, LedgerUnavailable>
   /**
+   * Begins to read the input, and says how much of it has been read. An input that is the very same as before, by its version,
+   * is read on; any other from its beginning, and what it does not have any more is not run. `null` is never the same.
+   */
+  readonly begin: (
+    batch: string,
+    input: string | null
+  ) => Effect.Effect<{ readonly read: number; readonly offset: number }, LedgerUnavailable>
+  /**
    * Adds items, and writes down how many of the input (and how many bytes of its file) have been read with them; all of
-   * it or nothing. An item that is there already, at the same place and with the same hash, is passed over. With one that
-   * is new, the input is no longer read to its end. Says how many were new.
+   * it or nothing. An item that is there already with the same hash stays as it is, also at another place. With one that
+   * is new, the input is no longer read to its end. Says how many of them are to be run that were not before.
    */
   readonly add: (
     batch: string,
@@ -260,6 +279,11 @@ export interface Service {
     read: number,
     offset?: number
   ) => Effect.Effect<number, ItemConflict | LedgerUnavailable>
+  /** Fails for an item that the batch has with another hash, as `add` would for a new reading; changes nothing. */
+  readonly compare: (
+    batch: string,
+    items: ReadonlyArray<NewItem>
+  ) => Effect.Effect<void, ItemConflict | LedgerUnavailable>
   /** The input has been read to its end. */
   readonly seal: (batch: string) => Effect.Effect<void, LedgerUnavailable>
   /** Takes pending items, in the order of the input, for as long as the owner's lease. */

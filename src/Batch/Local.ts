@@ -62,8 +62,18 @@ export const opened = <E>({ batch, lease, ledger }: Job<E>, owner: string) =>
     })
   )
 
+/**
+ * Begins to read the input of a job, whose batch is open, and says from where.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const begun = <E>({ batch, input, ledger }: Job<E>) =>
+  input?.version === undefined ? Effect.succeed({ read: 0, offset: 0 }) : patiently(ledger.begin(batch, input.version))
+
 const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, RunError | E> =>
   Effect.gen(function* () {
+    const from = yield* begun(job)
     const state = new Progressing(job, yield* job.ledger.counts(job.batch))
     const settled = Buffer.make<Settled>(rowsAtOnce, (items) => {
       const settle = job.ledger.settle(job.batch, owner, items)
@@ -75,7 +85,7 @@ const work = <E>(job: Job<E>, owner: string): Effect.Effect<Stop | undefined, Ru
     })
     const items = Effect.gen(function* () {
       const running = yield* FiberSet.make<void>()
-      const reading = yield* Effect.forkScoped(read(job, state))
+      const reading = yield* Effect.forkScoped(read(job, state, from))
       yield* Effect.raceFirst(dispatch(job, owner, state, settled, running), heartbeat(job, owner, state))
       return reading
     }).pipe(
@@ -141,7 +151,11 @@ const heartbeat = <E>({ batch, lease, ledger }: Job<E>, owner: string, state: Pr
  * @since 0.1.0
  * @category running
  */
-export const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progressing<E>): Effect.Effect<void> =>
+export const read = <E>(
+  { batch, buffer, input, ledger }: Job<E>,
+  state: Progressing<E>,
+  from: { readonly read: number; readonly offset: number }
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     if (input === undefined) return state.readToTheEnd(Exit.void)
     let refused: RunError | undefined
@@ -170,7 +184,7 @@ export const read = <E>({ batch, buffer, input, ledger }: Job<E>, state: Progres
         return incoming.room
       })
     const writing = yield* Effect.forkDaemon(incoming.run)
-    const exit = yield* Effect.exit(input(add)).pipe(
+    const exit = yield* Effect.exit(input.read(add, from)).pipe(
       Effect.ensuring(
         Effect.suspend(() => {
           incoming.end()

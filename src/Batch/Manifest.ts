@@ -47,6 +47,10 @@ export const Manifest = Schema.Struct({
   done: Schema.Number,
   failed: Schema.Number,
   notStarted: Schema.Number,
+  /** Items that are no longer in the input, once it was read to its end: what became of them stays as it is. */
+  absent: Schema.Number,
+  /** Those of them that have not ended: they are not run, and not in `total`. */
+  leftOut: Schema.Number,
   /** How often items were run, all together. */
   attempts: Schema.Number,
   /** Milliseconds that items have run, all together; what a sum of prices would be taken of. */
@@ -80,7 +84,9 @@ export const read = (
   Effect.gen(function* () {
     const counts = yield* ledger.counts(batch)
     if (counts === undefined) return undefined
-    const notStarted = counts.pending + counts.running
+    // While it is being read, they may be yet to come.
+    const { absent, leftOut } = counts.sealed ? counts : { absent: 0, leftOut: 0 }
+    const notStarted = counts.pending + counts.running + counts.leftOut - leftOut
     const errors = new Map<string, { class: string; count: number; message: string }>()
     const failures: Array<Manifest["failures"][number]> = []
     yield* Stream.runForEach(counts.failed === 0 ? Stream.empty : ledger.rows(batch, { states: ["failed"] }), (row) =>
@@ -94,6 +100,7 @@ export const read = (
     const pending = yield* notStarted === 0
       ? Effect.succeed(Chunk.empty<string>())
       : ledger.rows(batch, { states: ["pending", "running"] }).pipe(
+          Stream.filter((row) => !counts.sealed || !row.absent),
           Stream.take(listed),
           Stream.map(({ id }) => id),
           Stream.runCollect
@@ -109,6 +116,8 @@ export const read = (
       done: counts.done,
       failed: counts.failed,
       notStarted,
+      absent,
+      leftOut,
       attempts: counts.attempts,
       took: counts.took,
       elapsed: run?.elapsed ?? 0,

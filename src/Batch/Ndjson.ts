@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
-import { open } from "node:fs/promises"
+import { open, stat } from "node:fs/promises"
 import { getSystemErrorMap } from "node:util"
 import type { Batch } from "../Batch.ts"
 import * as Json from "../Json.ts"
@@ -41,6 +41,36 @@ export interface FileOptions<I> {
   /** The id of an item; default: what the batch says. */
   readonly idOf?: ((item: I, line: number) => string) | undefined
 }
+
+/**
+ * The version of a file: another one for each that may have been touched since. Fails for what is no regular file.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const version = (file: string): Effect.Effect<string, FileRejected> =>
+  Effect.tryPromise({
+    try: async () => {
+      const found = await stat(file, { bigint: true })
+      const other = irregular(file, found)
+      if (other !== undefined) throw other
+      // The time of its last change cannot be set, as that of its last modification can.
+      return [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(" ")
+    },
+    catch: (error) => rejectedBy(file, error)
+  })
+
+const irregular = (
+  file: string,
+  stat: { readonly isFile: () => boolean; readonly isDirectory: () => boolean }
+): FileRejected | undefined => {
+  if (stat.isFile()) return undefined
+  const reason = stat.isDirectory() ? "it is a directory" : "it is no regular file, which could be gone on with later"
+  return new FileRejected({ file, line: null, reason })
+}
+
+const rejectedBy = (file: string, error: unknown) =>
+  error instanceof FileRejected ? error : new FileRejected({ file, line: null, reason: why(error) })
 
 /**
  * Where to begin: behind so many bytes, which are so many lines.
@@ -85,9 +115,9 @@ export const items = <I, A, E, R, IEncoded, AEncoded>(
   }
   // Read anew by each who reads the stream.
   const lines = { [Symbol.asyncIterator]: () => linesOf(file, from, maxBytes) }
-  return Stream.fromAsyncIterable(lines, (error) =>
-    error instanceof FileRejected ? error : new FileRejected({ file, line: null, reason: why(error) })
-  ).pipe(Stream.flatMap((lines) => Stream.unwrap(itemsUntil(lines, itemOf))))
+  return Stream.fromAsyncIterable(lines, (error) => rejectedBy(file, error)).pipe(
+    Stream.flatMap((lines) => Stream.unwrap(itemsUntil(lines, itemOf)))
+  )
 }
 
 /** The items of some lines up to the first that is none, which is the end of the stream. */
@@ -106,13 +136,18 @@ const itemsUntil = (lines: ReadonlyArray<Line>, itemOf: (line: Line) => Effect.E
   })
 
 /**
- * Reads a file to its end and says what is wrong with it, before anything is done. Of repeated ids, it sees those among the
- * first hundred thousand; the ledger sees all of them. Says how many items there are.
+ * Reads a file to its end and says what is wrong with it, before anything is done; `compare` may say what is wrong with some
+ * of its items. Of repeated ids, it sees those among the first hundred thousand; the ledger sees all of them. Says how many
+ * items there are.
  *
  * @since 0.1.0
  * @category reading
  */
-export const check = (items: Stream.Stream<NewItem, FileRejected>, file: string): Effect.Effect<number, FileRejected> =>
+export const check = <E = never>(
+  items: Stream.Stream<NewItem, FileRejected>,
+  file: string,
+  compare: (items: ReadonlyArray<NewItem>) => Effect.Effect<void, FileRejected | E> = () => Effect.void
+): Effect.Effect<number, FileRejected | E> =>
   Effect.suspend(() => {
     const seen = new Map<string, number>()
     let count = 0
@@ -122,41 +157,42 @@ export const check = (items: Stream.Stream<NewItem, FileRejected>, file: string)
         Stream.runHead(Stream.filter(items, (item) => item.position === position)),
         Option.map(({ hash }) => hash)
       )
-    const look = (items: Chunk.Chunk<NewItem>) => {
+    const look = (items: Chunk.Chunk<NewItem>): Effect.Effect<void, FileRejected | E> => {
       for (const { hash, id, position } of items) {
         const first = seen.get(id)
         if (first !== undefined)
           return Effect.flatMap(hashOf(first), (earlier) => {
             const same = Option.contains(earlier, hash)
-            return repeated(file, { id, first: first + 1, second: position + 1, same })
+            return repeated(file, { id, first: first + 1, second: position + 1, same, earlier: false })
           })
         if (seen.size < remembered) seen.set(id, position)
       }
       count += items.length
-      return Effect.void
+      return compare(Chunk.toReadonlyArray(items))
     }
-    return Effect.map(Stream.runForEachChunk(items, look), () => count)
+    return Effect.map(Stream.runForEachChunk(Stream.rechunk(items, 1_000), look), () => count)
   })
 
 const remembered = 100_000
 
 /**
- * Two lines have one id.
+ * Two lines have one id, or a line is another item than the batch has by its id.
  *
  * @since 0.1.0
  * @category errors
  */
 export const repeated = (
   file: string,
-  { first, id, same, second }: Pick<ItemConflict, "first" | "second" | "id" | "same">
+  { earlier, first, id, same, second }: Pick<ItemConflict, "first" | "second" | "id" | "same" | "earlier">
 ): FileRejected => {
   const named = `the id ${JSON.stringify(id)}`
-  const reason =
-    first === second
-      ? `it has changed since it was first read: another item has ${named}`
-      : same
-        ? `it is the same as line ${first}, and has ${named} as well`
-        : `it has ${named} of line ${first}, and is another item`
+  const reason = earlier
+    ? id === `line-${first}` && first === second
+      ? `it has changed since the file was read before, and has no id. Items without an id go by their line: put the lines back as they were, give each item an "id", or begin another batch with --name`
+      : `it has changed: the batch has another item with ${named}, read before from line ${first}. Put it back as it was, give it another id, or begin another batch with --name`
+    : same
+      ? `it is the same as line ${first}, and has ${named} as well`
+      : `it has ${named} of line ${first}, and is another item`
   return new FileRejected({ file, line: second, reason })
 }
 
@@ -175,13 +211,8 @@ const newline = 10
 async function* linesOf(file: string, from: Place, maxBytes: number): AsyncGenerator<ReadonlyArray<Line>> {
   const handle = await open(file)
   try {
-    const stat = await handle.stat()
-    if (!stat.isFile()) {
-      const reason = stat.isDirectory()
-        ? "it is a directory"
-        : "it is no regular file, which could be gone on with later"
-      throw new FileRejected({ file, line: null, reason })
-    }
+    const other = irregular(file, await handle.stat())
+    if (other !== undefined) throw other
     let line = from.lines
     let offset = from.offset
     // What was read is in it, from the beginning of a line on.

@@ -101,7 +101,10 @@ const only = text("only", "class", "those of one class, such as 429 or SourceUna
  */
 export const flags = {
   run: {
-    input: file("input", "one item of JSON a line; its id is its field id, else its line"),
+    input: file(
+      "input",
+      "one item of JSON a line; its id is its field id, else its line. With ids, lines may move, come and go between runs"
+    ),
     http: http("sends each item there as the body of a POST, and takes the answer for its result"),
     header: Flags.repeated("header", {
       kind: "header",
@@ -113,6 +116,10 @@ export const flags = {
     module: file(
       "module",
       "runs each item with the default export: a function, a Batch or an Aggregation. A number that no JavaScript number holds is a JsonNumber to it, with its text"
+    ),
+    again: Flags.given(
+      "again",
+      "goes on although --input, --http, --module or a --header is another than before: what is done stays done, what is not goes there"
     ),
     ...tuning,
     ...which,

@@ -314,7 +314,7 @@ describe("muster batch, given something wrong", () => {
 
       yield* batch(run)
       const other = yield* batch(`run --input ${bad} ${module} --name docs`)
-      assert.match(other.err[0]!, /^muster: the batch "docs" was begun with docs.ndjson; say --name/)
+      assert.match(other.err[0]!, /^muster: the batch "docs" has run before: --input was docs.ndjson, and is bad.ndjson. Say --name/)
       const none = yield* batch("redrive --only 500")
       assert.deepStrictEqual(none.err, [`muster: nothing has failed with "500"; nothing has failed`])
     })
@@ -331,11 +331,10 @@ describe("muster batch, given something wrong", () => {
 
       write("docs.ndjson", Console.documents(6).replace(`"n":2`, `"n":7`))
       const changed = yield* batch("resume")
-      assert.strictEqual(changed.exitCode, 1)
-      assert.strictEqual(
-        JSON.parse(changed.err[0]!).message,
-        `docs.ndjson, line 2: it has changed since it was first read: another item has the id "doc-2"; what comes before is done. Once it is mended: muster batch resume --name docs`
-      )
+      assert.strictEqual(changed.exitCode, 2)
+      assert.deepStrictEqual(changed.err, [
+        `muster: docs.ndjson, line 2: it has changed: the batch has another item with the id "doc-2", read before from line 2. Put it back as it was, give it another id, or begin another batch with --name`
+      ])
       assert.lengthOf(asked(), 5)
     })
   )

@@ -8,7 +8,7 @@ import { Effect, Exit, Fiber, Option } from "effect"
 import { hostname } from "node:os"
 import * as Deadline from "../../Deadline.ts"
 import type { Job, RunError } from "../Engine.ts"
-import { opened, patiently, read } from "../Local.ts"
+import { begun, opened, patiently, read } from "../Local.ts"
 import { Progressing } from "../Local/Progressing.ts"
 import type { Stop } from "../Manifest.ts"
 import type { Answer, Order } from "./Chunk.ts"
@@ -62,6 +62,7 @@ const give = <E>(
   lanes: ReadonlyArray<Lane>
 ): Effect.Effect<Stop | undefined, RunError | E> =>
   Effect.gen(function* () {
+    const from = yield* begun(job)
     const state = new Progressing(job, yield* job.ledger.counts(job.batch))
     const clock = yield* Effect.clock
     const orders = new Orders(job, owner, state, () => Number(clock.unsafeCurrentTimeNanos()) / 1e6)
@@ -69,7 +70,7 @@ const give = <E>(
     // What an earlier run left behind when it was killed.
     yield* clear
     const working = Effect.gen(function* () {
-      yield* Effect.forkScoped(read(job, state))
+      yield* Effect.forkScoped(read(job, state, from))
       yield* Effect.raceFirst(lookOut(job, state, orders), heartbeat(job, owner, state))
     }).pipe(Effect.scoped)
 

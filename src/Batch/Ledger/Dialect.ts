@@ -113,18 +113,18 @@ export const tables: ReadonlyArray<string> = [
   `CREATE TABLE IF NOT EXISTS muster_ledger (version INTEGER NOT NULL PRIMARY KEY)`,
   `CREATE TABLE IF NOT EXISTS muster_batches (
     batch VARCHAR(200) NOT NULL PRIMARY KEY, input_read BIGINT NOT NULL DEFAULT 0, input_offset BIGINT NOT NULL DEFAULT 0,
-    sealed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, plan TEXT)`,
+    input TEXT, reading BIGINT NOT NULL DEFAULT 0, sealed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, plan TEXT)`,
   `CREATE TABLE IF NOT EXISTS muster_owners (
     batch VARCHAR(200) NOT NULL, owner VARCHAR(200) NOT NULL, exclusive INTEGER NOT NULL, lease BIGINT NOT NULL,
     beats BIGINT NOT NULL, PRIMARY KEY (batch, owner))`,
   `CREATE TABLE IF NOT EXISTS muster_items (
     batch VARCHAR(200) NOT NULL, id TEXT NOT NULL, position BIGINT NOT NULL, hash TEXT NOT NULL, item TEXT NOT NULL,
     state INTEGER NOT NULL, attempts INTEGER NOT NULL, took BIGINT NOT NULL, not_before BIGINT NOT NULL,
-    wait BIGINT NOT NULL,
+    wait BIGINT NOT NULL, reading BIGINT NOT NULL,
     owner VARCHAR(200), result TEXT, failure_class TEXT, failure_message TEXT, ended_at BIGINT,
     PRIMARY KEY (batch, id))`,
   `CREATE INDEX IF NOT EXISTS muster_items_position ON muster_items (batch, position)`,
-  `CREATE INDEX IF NOT EXISTS muster_items_pending ON muster_items (batch, position) WHERE state = 0`,
+  `CREATE INDEX IF NOT EXISTS muster_items_pending ON muster_items (batch, reading, position) WHERE state = 0`,
   `CREATE INDEX IF NOT EXISTS muster_items_running ON muster_items (batch) WHERE state = 1`,
   `CREATE INDEX IF NOT EXISTS muster_items_failed ON muster_items (batch, position) WHERE state = 3`
 ]

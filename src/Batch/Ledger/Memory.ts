@@ -18,7 +18,9 @@ import {
   type Settled
 } from "../Ledger.ts"
 
-type Entry = { -readonly [K in keyof Row]: Row[K] } & {
+type Entry = { -readonly [K in Exclude<keyof Row, "absent">]: Row[K] } & {
+  /** The last reading of the input that has had it. */
+  reading: number
   readonly hash: string
   owner: string | null
   notBefore: number
@@ -29,6 +31,8 @@ interface Batch {
   readonly rows: Map<string, Entry>
   /** Owners that live, and until when without another word from them. */
   readonly owners: Map<string, { until: number; lease: number; exclusive: boolean }>
+  input: string | null
+  reading: number
   read: number
   offset: number
   sealed: boolean
@@ -108,16 +112,43 @@ export const make = (): Service => {
     add: (name, items, read, offset = 0) =>
       Effect.flatten(
         of<Effect.Effect<number, ItemConflict>>(name, Effect.succeed(0), (batch) => {
-          const fresh = new Map<string, NewItem>()
+          const { reading, rows } = batch
+          const seen = new Map<string, NewItem>()
           for (const item of items) {
-            const there = batch.rows.get(item.id) ?? fresh.get(item.id)
-            if (there === undefined) fresh.set(item.id, item)
-            else if (there.position !== item.position || there.hash !== item.hash) return conflict(name, there, item)
+            const row = rows.get(item.id)
+            const there = seen.get(item.id) ?? row
+            const earlier = there === row && row !== undefined && row.reading < reading
+            if (there === undefined || (earlier && there.hash === item.hash)) seen.set(item.id, item)
+            else if (earlier || there.position !== item.position || there.hash !== item.hash)
+              return conflict(name, there, item, earlier)
           }
-          for (const item of fresh.values()) batch.rows.set(item.id, entryOf(item))
-          if (fresh.size > 0) batch.sealed = false
+          let open = 0
+          for (const item of seen.values()) {
+            const row = rows.get(item.id) ?? entryOf(item, reading)
+            if (!rows.has(item.id)) batch.sealed = false
+            // Items are claimed in the order in which they are in the map.
+            rows.delete(item.id)
+            rows.set(item.id, Object.assign(row, { position: item.position, reading }))
+            if (row.state === "pending") open += 1
+          }
           if (read > batch.read) Object.assign(batch, { read, offset })
-          return Effect.succeed(fresh.size)
+          return Effect.succeed(open)
+        })
+      ),
+    begin: (name, input) =>
+      of(name, { read: 0, offset: 0 }, (batch) => {
+        if (input === null || batch.input !== input)
+          Object.assign(batch, { input, reading: batch.reading + 1, read: 0, offset: 0, sealed: false })
+        return { read: batch.read, offset: batch.offset }
+      }),
+    compare: (name, items) =>
+      Effect.flatten(
+        of<Effect.Effect<void, ItemConflict>>(name, Effect.void, ({ rows }) => {
+          for (const item of items) {
+            const there = rows.get(item.id)
+            if (there !== undefined && there.hash !== item.hash) return conflict(name, there, item, true)
+          }
+          return Effect.void
         })
       ),
     seal: (name) => of(name, undefined, (batch) => void (batch.sealed = true)),
@@ -138,7 +169,9 @@ export const make = (): Service => {
             .filter(({ state }) => which.states === undefined || which.states.includes(state))
             .filter(({ failure }) => which.class === undefined || failure?.class === which.class)
             .sort((a, b) => a.position - b.position)
-            .map(({ hash: _, notBefore: __, owner: ___, took: ____, ...row }): Row => row)
+            .map(({ hash: _, notBefore: __, owner: ___, reading, took: ____, ...row }): Row => {
+              return { ...row, absent: reading < (batches.get(name)?.reading ?? 0) }
+            })
         )
       ),
     redrive: (name, only) =>
@@ -172,8 +205,9 @@ export const make = (): Service => {
     nextDue: (name) =>
       at((now) => {
         let due = Infinity
-        for (const { notBefore, state } of batches.get(name)?.rows.values() ?? [])
-          if (state === "pending" && notBefore > 0) due = Math.min(due, notBefore)
+        const batch = batches.get(name)
+        for (const { notBefore, reading, state } of batch?.rows.values() ?? [])
+          if (state === "pending" && notBefore > 0 && reading === batch?.reading) due = Math.min(due, notBefore)
         return due === Infinity ? undefined : Math.max(0, due - now)
       })
   }
@@ -182,6 +216,8 @@ export const make = (): Service => {
 const emptyBatch = (): Batch => ({
   rows: new Map(),
   owners: new Map(),
+  input: null,
+  reading: 0,
   read: 0,
   offset: 0,
   sealed: false,
@@ -202,16 +238,18 @@ const giveBack = (row: Entry) => {
   row.state = "pending"
 }
 
-const conflict = (batch: string, first: NewItem | Entry, second: NewItem) =>
+const conflict = (batch: string, first: NewItem | Entry, second: NewItem, earlier: boolean) =>
   new ItemConflict({
     batch,
     id: second.id,
     first: first.position + 1,
     second: second.position + 1,
-    same: first.hash === second.hash
+    same: first.hash === second.hash,
+    earlier
   })
 
-const entryOf = ({ hash, id, item, position }: NewItem): Entry => ({
+const entryOf = ({ hash, id, item, position }: NewItem, reading: number): Entry => ({
+  reading,
   id,
   position,
   hash,
@@ -231,7 +269,7 @@ const claim = (batch: Batch, owner: string, most: number, now: number): Readonly
   const claimed: Array<Claimed> = []
   for (const row of batch.rows.values()) {
     if (claimed.length === most) break
-    if (row.state !== "pending" || row.notBefore > now) continue
+    if (row.state !== "pending" || row.reading < batch.reading || row.notBefore > now) continue
     row.state = "running"
     row.owner = owner
     claimed.push({ id: row.id, position: row.position, item: row.item, attempts: row.attempts })
@@ -250,10 +288,13 @@ const settle = (row: Entry, item: Settled, now: number, date: number) => {
   row.endedAt = item.to === "again" ? null : date
 }
 
-const countsOf = ({ offset, read, rows, sealed }: Batch): Counts => {
-  const counts = { pending: 0, running: 0, done: 0, failed: 0, attempts: 0, took: 0, read, offset, sealed }
+const countsOf = ({ input, offset, read, reading, rows, sealed }: Batch): Counts => {
+  const none = { pending: 0, running: 0, done: 0, failed: 0, absent: 0, leftOut: 0, attempts: 0, took: 0 }
+  const counts = { ...none, input, read, offset, sealed }
   for (const row of rows.values()) {
-    counts[row.state] += 1
+    const isAbsent = row.reading < reading && row.state !== "running"
+    if (isAbsent) counts.absent += 1
+    counts[isAbsent && row.state === "pending" ? "leftOut" : row.state] += 1
     counts.attempts += row.attempts
     counts.took += row.took
   }

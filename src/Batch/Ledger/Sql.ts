@@ -7,19 +7,10 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { Chunk, Clock, Effect, Layer, Option, Stream } from "effect"
 import * as Deadline from "../../Deadline.ts"
-import {
-  BatchBusy,
-  type Claimed,
-  type Counts,
-  ItemConflict,
-  LeaseLost,
-  Ledger,
-  LedgerUnavailable,
-  type NewItem,
-  type Service
-} from "../Ledger.ts"
+import { BatchBusy, type Claimed, type Counts, LeaseLost, Ledger, LedgerUnavailable, type Service } from "../Ledger.ts"
 import * as Dialect from "./Dialect.ts"
 import { Heartbeats, type Owner } from "./Heartbeats.ts"
+import * as Input from "./Input.ts"
 import { numberOf, rowOf, settledRow, stateNumbers, type Stored } from "./Stored.ts"
 
 /** Rows that are read in one go. */
@@ -48,11 +39,15 @@ export const layer: Layer.Layer<Ledger, LedgerUnavailable, SqlClient.SqlClient> 
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUnavailable> => {
-  const { inTurn, now, rowsOf, skipLocked } = Dialect.of(sql)
+  const dialect = Dialect.of(sql)
+  const { inTurn, now, rowsOf, skipLocked } = dialect
   const atomically = <A, E>(effect: (now: number) => Effect.Effect<A, E | SqlError>) =>
     inTurn(available(sql.withTransaction(Effect.flatMap(now, effect))))
 
   const heartbeats = new Heartbeats()
+
+  /** What the input, as it was read last, does not have is not run. */
+  const isInInput = (batch: string) => sql`reading = (SELECT reading FROM muster_batches WHERE batch = ${batch})`
 
   /** Forgets owners whose heartbeat has stood still for their lease; what nobody owns is pending. Says who is left. */
   const bury = (batch: string) =>
@@ -126,38 +121,6 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
       )
     )
 
-  const add: Service["add"] = (batch, items, read, offset = 0) =>
-    atomically(() =>
-      Effect.gen(function* () {
-        const added = yield* sql<{ id: string }>`
-          INSERT INTO muster_items (batch, id, position, hash, item, state, attempts, took, not_before, wait)
-          SELECT ${batch}, id, position, hash, item, 0, 0, 0, 0, 0
-          FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
-          ON CONFLICT (batch, id) DO NOTHING RETURNING id`
-        if (added.length < items.length) yield* refuseConflicts(batch, items)
-        // A file that was read to its end may have grown since.
-        if (added.length > 0) yield* sql`UPDATE muster_batches SET sealed = 0 WHERE batch = ${batch} AND sealed = 1`
-        yield* sql`UPDATE muster_batches SET input_read = ${read}, input_offset = ${offset}
-          WHERE batch = ${batch} AND input_read < ${read}`
-        return added.length
-      })
-    )
-
-  /** Whatever has an id that was there before, or twice among the new, must be the very same. */
-  const refuseConflicts = (batch: string, items: ReadonlyArray<NewItem>) =>
-    Effect.gen(function* () {
-      const ids = items.map(({ id }) => id)
-      const known = yield* sql<{ id: string; position: unknown; hash: string }>`
-        SELECT id, position, hash FROM muster_items WHERE batch = ${batch} AND ${sql.in("id", ids)}`
-      const byId = new Map(known.map((row) => [row.id, { position: numberOf(row.position), hash: row.hash }]))
-      for (const { hash, id, position } of items) {
-        const first = byId.get(id)
-        if (first === undefined || (first.position === position && first.hash === hash)) continue
-        const places = { first: first.position + 1, second: position + 1 }
-        return yield* new ItemConflict({ batch, id, ...places, same: first.hash === hash })
-      }
-    })
-
   const claim: Service["claim"] = (batch, owner, most) =>
     atomically((now) =>
       Effect.gen(function* () {
@@ -166,7 +129,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         // Materialized: Postgres may run a subquery with a limit and locks more than once, and take more than the limit.
         const claimed = yield* sql<{ id: string; position: unknown; item: string; attempts: unknown }>`
           WITH next AS MATERIALIZED (
-            SELECT batch, id FROM muster_items WHERE batch = ${batch} AND state = 0
+            SELECT batch, id FROM muster_items WHERE batch = ${batch} AND state = 0 AND ${isInInput(batch)}
             AND (not_before <= ${now} OR not_before - wait > ${now + setBack}) ORDER BY position LIMIT ${most} ${skipLocked})
           UPDATE muster_items SET state = 1, owner = ${owner} FROM next
           WHERE muster_items.batch = next.batch AND muster_items.id = next.id
@@ -205,25 +168,31 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   const counts: Service["counts"] = (batch) =>
     atomically(() =>
       Effect.gen(function* () {
-        const [input] = yield* sql<{ input_read: unknown; input_offset: unknown; sealed: unknown }>`
-          SELECT input_read, input_offset, sealed FROM muster_batches WHERE batch = ${batch}`
+        const [input] = yield* sql<Record<"reading" | "input" | "input_read" | "input_offset" | "sealed", unknown>>`
+          SELECT reading, input, input_read, input_offset, sealed FROM muster_batches WHERE batch = ${batch}`
         if (input === undefined) return undefined
         // Not grouped by the state: SQLite would sort all rows, in memory.
-        const [sums] = yield* sql<Record<"pending" | "running" | "done" | "failed" | "attempts" | "took", unknown>>`
+        const [sums] = yield* sql<
+          Record<"pending" | "running" | "done" | "failed" | "absent" | "left_out" | "attempts" | "took", unknown>
+        >`
           SELECT sum(CASE state WHEN 0 THEN 1 END) AS pending, sum(CASE state WHEN 1 THEN 1 END) AS running,
             sum(CASE state WHEN 2 THEN 1 END) AS done, sum(CASE state WHEN 3 THEN 1 END) AS failed,
-            sum(attempts) AS attempts, sum(took) AS took
+            sum(CASE WHEN state <> 1 AND reading < ${input.reading} THEN 1 END) AS absent,
+            sum(CASE WHEN state = 0 AND reading < ${input.reading} THEN 1 END) AS left_out, sum(attempts) AS attempts, sum(took) AS took
           FROM muster_items WHERE batch = ${batch}`
         const counts = {
-          pending: numberOf(sums?.pending),
+          pending: numberOf(sums?.pending) - numberOf(sums?.left_out),
           running: numberOf(sums?.running),
           done: numberOf(sums?.done),
           failed: numberOf(sums?.failed),
+          absent: numberOf(sums?.absent),
+          leftOut: numberOf(sums?.left_out),
           attempts: numberOf(sums?.attempts),
           took: numberOf(sums?.took)
         }
         const read = { read: numberOf(input.input_read), offset: numberOf(input.input_offset) }
-        return { ...counts, ...read, sealed: numberOf(input.sealed) === 1 } satisfies Counts
+        const text = typeof input.input === "string" ? input.input : null
+        return { ...counts, ...read, input: text, sealed: numberOf(input.sealed) === 1 } satisfies Counts
       })
     )
 
@@ -231,7 +200,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
     const states = (which.states ?? stateNumbers.names).map(stateNumbers.of)
     return Stream.paginateChunkEffect({ position: -1, id: "" }, (after) =>
       available(sql<Stored>`
-        SELECT id, position, state, attempts, item, result, failure_class, failure_message, ended_at FROM muster_items
+        SELECT id, position, state, attempts, item, result, failure_class, failure_message, ended_at,
+          CASE WHEN ${isInInput(batch)} THEN 0 ELSE 1 END AS absent FROM muster_items
         WHERE batch = ${batch} AND (position, id) > (${after.position}, ${after.id}) AND ${sql.in("state", states)}
         ${which.class === undefined ? sql`` : sql`AND failure_class = ${which.class}`}
         ORDER BY position, id LIMIT ${page}`).pipe(
@@ -300,17 +270,18 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         const at = yield* now
         const [row] = yield* sql<{ due: unknown }>`
           SELECT min(CASE WHEN not_before - wait > ${at + setBack} THEN 0 ELSE not_before END) AS due
-          FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before > 0`
+          FROM muster_items WHERE batch = ${batch} AND state = 0 AND not_before > 0
+            AND ${isInInput(batch)}`
         return row?.due === null || row?.due === undefined ? undefined : Math.max(0, numberOf(row.due) - at)
       })
     )
 
   const ledger: Service = {
+    ...Input.make(sql, dialect, atomically),
     ...{
       open,
       renew,
       close,
-      add,
       seal,
       claim,
       settle,

@@ -21,6 +21,7 @@ export interface Stored {
   readonly failure_class: string | null
   readonly failure_message: string | null
   readonly ended_at: unknown
+  readonly absent: unknown
 }
 
 const names = ["pending", "running", "done", "failed"] as const satisfies ReadonlyArray<State>
@@ -60,7 +61,8 @@ export const rowOf = (stored: Stored): Row => ({
   result: stored.result,
   failure:
     stored.failure_class === null ? null : { class: stored.failure_class, message: stored.failure_message ?? "" },
-  endedAt: stored.ended_at === null ? null : numberOf(stored.ended_at)
+  endedAt: stored.ended_at === null ? null : numberOf(stored.ended_at),
+  absent: numberOf(stored.absent) === 1
 })
 
 /**

@@ -28,7 +28,14 @@ export const one = (text: string): readonly [name: string, value: string] | unde
   return name === undefined || value === undefined ? undefined : [name.toLowerCase(), value]
 }
 
-const credentials = /authorization|cookie|token|secret|password|key$/
+/**
+ * True of the name of a header that is made for credentials.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const hasCredentials = (name: string): boolean =>
+  /authorization|cookie|token|secret|password|key$/.test(name) && name !== "idempotency-key"
 
 /**
  * Collects headers. One that is made for credentials must have them from the environment.
@@ -41,7 +48,7 @@ export const make = (given: ReadonlyArray<readonly [name: string, value: string]
     const headers = new Map<string, string>()
     for (const [name, value] of given) {
       if (headers.has(name)) return yield* badInput(`--header: ${name} is given twice`)
-      if (credentials.test(name) && name !== "idempotency-key" && !value.includes("${"))
+      if (hasCredentials(name) && !value.includes("${"))
         return yield* badInput(
           `--header: ${name} must take what is secret from the environment, like '${name}: \${TOKEN}': the ledger keeps the rest`
         )

@@ -41,6 +41,7 @@ export const status = (given: Given<"which">) =>
           const running = (yield* ledger.counts(name))?.running ?? 0
           out(`${Words.counts(manifest)}${running > 0 ? ` (${Words.number(running)} taken by a run)` : ""}`)
           Words.errors(manifest).forEach(out)
+          Words.absent(manifest).forEach(out)
         })
       )
     }).pipe(Opened.withLedger(opened))

@@ -4,13 +4,12 @@
  * @since 0.1.0
  */
 import { Effect, Option, Schema } from "effect"
-import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import { Ledger } from "../../Batch/Ledger.ts"
 import type { Action } from "../../Batch/Rules.ts"
 import { badInput, type Failed } from "../Failed.ts"
-import { why } from "../FileTrouble.ts"
 import type { Screen } from "../Screen.ts"
+import * as Headers from "./Headers.ts"
 import * as RulesFile from "./RulesFile.ts"
 
 const Whom = Schema.Union(
@@ -39,15 +38,8 @@ export type Whom = typeof Whom.Type
  * @category models
  */
 export const Plan = Schema.Struct({
-  version: Schema.Literal(1),
-  input: Schema.Struct({
-    file: Schema.String,
-    size: Schema.Number,
-    /** Milliseconds since 1970. */
-    modified: Schema.Number,
-    /** It was not always the very same file: it has to be read from its beginning. */
-    changed: Schema.Boolean
-  }),
+  version: Schema.Literal(2),
+  file: Schema.String,
   whom: Whom,
   concurrency: Schema.Number,
   attempts: Schema.Number,
@@ -94,22 +86,20 @@ export interface Tuning {
  * @category constructors
  */
 export const make = (file: string, whom: Whom, given: Tuning): Effect.Effect<Plan, Failed, Screen> =>
-  Effect.flatMap(fingerprint(resolve(file)), (input) =>
-    tuned(
-      {
-        version: 1,
-        input: { ...input, changed: false },
-        whom,
-        concurrency: 10,
-        attempts: 3,
-        rate: null,
-        maxFailed: null,
-        rules: {},
-        workers: false,
-        out: null
-      },
-      given
-    )
+  tuned(
+    {
+      version: 2,
+      file: resolve(file),
+      whom,
+      concurrency: 10,
+      attempts: 3,
+      rate: null,
+      maxFailed: null,
+      rules: {},
+      workers: false,
+      out: null
+    },
+    given
   )
 
 /**
@@ -167,19 +157,24 @@ export const keep = (name: string, plan: Plan) =>
   )
 
 /**
- * What was planned before, with the file as it is now.
+ * How a plan differs from that of an earlier run in what it runs, in words; nothing for what only tunes it. Headers with
+ * credentials may change: a token is another one some day.
  *
  * @since 0.1.0
- * @category combining
+ * @category getters
  */
-export const renewed = (plan: Plan): Effect.Effect<Plan, Failed> =>
-  Effect.map(fingerprint(plan.input.file), (now) => {
-    const { changed, modified, size } = plan.input
-    return { ...plan, input: { ...now, changed: changed || now.size !== size || now.modified !== modified } }
-  })
+export const differences = (before: Plan, now: Plan): ReadonlyArray<string> => [
+  ...(before.file === now.file ? [] : [`--input was ${before.file}, and is ${now.file}`]),
+  ...(inWords(before.whom) === inWords(now.whom)
+    ? []
+    : [`what runs its items was ${inWords(before.whom)}, and is ${inWords(now.whom)}`])
+]
 
-const fingerprint = (file: string) =>
-  Effect.tryPromise({
-    try: () => stat(file),
-    catch: (error) => badInput(`${file}: ${why(error)}`)
-  }).pipe(Effect.map(({ mtimeMs, size }) => ({ file, size, modified: mtimeMs })))
+const inWords = (whom: Whom): string => {
+  if (whom.kind === "module") return `--module ${whom.file}`
+  if (whom.kind === "demo") return "the demo"
+  const headers = Object.entries(whom.headers)
+    .filter(([name]) => !Headers.hasCredentials(name))
+    .sort()
+  return [`--http ${whom.url}`, ...headers.map(([name, value]) => `--header '${name}: ${value}'`)].join(" ")
+}

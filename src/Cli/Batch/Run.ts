@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { basename, join, resolve } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import * as Batch from "../../Batch.ts"
+import type { NewItem } from "../../Batch/Ledger.ts"
 import * as Ndjson from "../../Batch/Ndjson.ts"
 import * as Demo from "../../Demo/Batch.ts"
 import type { flags } from "../Batch.ts"
@@ -38,7 +39,7 @@ export const run = (given: Given<"run">) =>
     const file = given.input.value
     const plan = yield* Plan.make(file, yield* whomOf(given), given)
     const name = Option.getOrElse(given.name, () => nameOf(file))
-    yield* begin(name, plan, given)
+    yield* begin(name, plan, given, given.again)
   })
 
 const whomOf = ({ header, http, module }: Given<"run">): Effect.Effect<Plan.Whom, Failed> => {
@@ -58,19 +59,26 @@ const nameOf = (file: string) =>
     .replace(/\.(ndjson|jsonl|json)$/i, "")
     .slice(0, 200) || "batch"
 
-const begin = (name: string, plan: Plan.Plan, given: Opened.Given & Plan.Tuning & { readonly json: boolean }) =>
+const begin = (
+  name: string,
+  plan: Plan.Plan,
+  given: Opened.Given & Plan.Tuning & { readonly json: boolean },
+  again: boolean
+) =>
   Effect.gen(function* () {
     const opened = yield* Opened.open(given, { create: true })
     yield* Effect.gen(function* () {
       const before = yield* Plan.stored(name)
       if (before === undefined) return yield* go(name, plan, given.json, opened, true)
-      if (before.input.file !== plan.input.file) {
-        const was = `the batch ${JSON.stringify(name)} was begun with ${before.input.file}`
-        return yield* badInput(`${was}; say --name for another one, or forget it: ${opened.command("purge", name)}`)
-      }
+      const others = Plan.differences(before, plan)
+      const attempts = (yield* (yield* Batch.Ledger).counts(name))?.attempts ?? 0
+      if (others.length > 0 && attempts > 0 && !again)
+        return yield* badInput(
+          `the batch ${JSON.stringify(name)} has run before: ${others.join("; ")}. Say --name for another batch; or --again, and what is done stays done, what is not goes there (what has failed: with redrive after that); or forget it: ${opened.command("purge", name)}`
+        )
       // What was said before holds until it is said anew.
-      const { whom } = plan
-      const now = yield* Plan.tuned({ ...(yield* Plan.renewed(before)), whom }, given)
+      const { file, whom } = plan
+      const now = yield* Plan.tuned({ ...before, file, whom }, given)
       yield* go(name, now, given.json, opened, false)
     }).pipe(Opened.withLedger(opened))
   })
@@ -116,7 +124,7 @@ const again = (
         return yield* badInput(
           `the batch ${JSON.stringify(name)} was not begun by muster batch run; its program goes on with it`
         )
-      const renewed = yield* Plan.tuned(yield* Plan.renewed(plan), given)
+      const renewed = yield* Plan.tuned(plan, given)
       yield* before(name)
       yield* go(name, renewed, given.json, opened, false)
     }).pipe(Opened.withLedger(opened))
@@ -126,15 +134,23 @@ const again = (
 const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened, fresh: boolean) =>
   Effect.gen(function* () {
     collectSooner()
-    const { file, changed } = plan.input
+    const { file } = plan
+    const version = yield* Effect.mapError(Ndjson.version(file), ({ message }) => badInput(message))
     const engine = plan.workers ? yield* Effect.map(Opened.clustered(opened), workers) : Layer.empty
     if (plan.out !== null) yield* Results.check(plan.out)
     const { batch, idOf } = yield* Work.make(name, plan, fresh)
-    const counts = yield* (yield* Batch.Ledger).counts(name)
-    const same = !fresh && !changed
+    const ledger = yield* Batch.Ledger
+    const counts = yield* ledger.counts(name)
+    const same = counts?.input === version
     const from = { offset: same ? (counts?.offset ?? 0) : 0, lines: same ? (counts?.read ?? 0) : 0 }
-    const ahead = yield* Ndjson.check(Ndjson.items(batch, file, { idOf }, from), file).pipe(
-      Effect.mapError(({ message }) => badInput(message))
+    // Items that are read on are new, or the ledger has them from this very file.
+    const compare =
+      same || counts === undefined
+        ? undefined
+        : (items: ReadonlyArray<NewItem>) =>
+            Effect.catchTag(ledger.compare(name, items), "ItemConflict", (conflict) => Ndjson.repeated(file, conflict))
+    const ahead = yield* Ndjson.check(Ndjson.items(batch, file, { idOf }, from), file, compare).pipe(
+      Effect.catchTag("FileRejected", ({ message }) => badInput(message))
     )
     const known = counts === undefined ? 0 : counts.pending + counts.running + counts.done + counts.failed
     const expectation = {
@@ -145,7 +161,7 @@ const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened,
     if (plan.workers) yield* say(`its items are left to workers: ${opened.command("worker", name)}`)
     const manifest = yield* Effect.scoped(
       Effect.flatMap(Progress.show(name, expectation), (progress) =>
-        Batch.runFile(batch, file, { ...optionsOf(plan), idOf, same, progress })
+        Batch.runFile(batch, file, { ...optionsOf(plan), idOf, progress })
       )
     ).pipe(
       Effect.provide(engine),
@@ -198,6 +214,7 @@ const ended = (name: string, plan: Plan.Plan, manifest: Batch.Manifest, json: bo
     else {
       out(`${Words.counts(manifest)}, in ${Words.time(manifest.elapsed)}`)
       Words.errors(manifest).forEach(out)
+      Words.absent(manifest).forEach(out)
       if (lines?._tag === "Right") out(`Results: ${plan.out} (${Words.items(lines.right)})`)
       if (plan.out === null && manifest.done > 0) out(`Results: ${opened.command("export", name)}`)
       if (manifest.failed > 0) out(`Run what failed again: ${opened.command("redrive", name)}`)
@@ -250,5 +267,5 @@ export const demo = ({ folder, json }: Given<"demo">) =>
       out: Option.some(join(path, "results.ndjson"))
     }
     const plan = yield* Plan.make(join(path, "documents.ndjson"), { kind: "demo" }, given)
-    yield* begin("translate", plan, given)
+    yield* begin("translate", plan, given, false)
   })

@@ -54,6 +54,19 @@ export const errors = ({ errors, failures }: Manifest): ReadonlyArray<string> =>
   })
 
 /**
+ * What becomes of items that are no longer in the input; nothing where there are none.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const absent = ({ absent, leftOut }: Manifest): ReadonlyArray<string> => {
+  const ended = absent - leftOut
+  const kept = ended === 0 ? [] : [`what became of ${number(ended)} stays recorded`]
+  const left = leftOut === 0 ? [] : [`${number(leftOut)} not done and left out`]
+  return absent === 0 ? [] : [`No longer in the input: ${items(absent)} (${[...kept, ...left].join(", ")})`]
+}
+
+/**
  * Why it ended before its time.
  *
  * @since 0.1.0

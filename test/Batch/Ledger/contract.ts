@@ -76,6 +76,9 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
           running: 0,
           done: 1,
           failed: 1,
+          absent: 0,
+          leftOut: 0,
+          input: null,
           attempts: 3,
           took: 6,
           read: 4,
@@ -122,6 +125,7 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
         yield* ledger.add(batch, items(3), 3)
         assert.strictEqual(yield* ledger.add(batch, items(5), 5), 2)
 
+        // Moved within one reading, it is there twice.
         const conflict = (items: ReadonlyArray<NewItem>) =>
           Effect.map(Effect.flip(ledger.add(batch, items, 9)), (error) => {
             assert(error._tag === "ItemConflict")
@@ -131,6 +135,52 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
         assert.deepStrictEqual(yield* conflict([item(7), { ...item(1), position: 8 }]), [2, 9, true])
         assert.deepStrictEqual(yield* conflict([item(7), { ...item(7), position: 8, hash: "other" }]), [8, 9, false])
         assert.deepInclude(yield* ledger.counts(batch), { pending: 5, read: 5 })
+      }))
+
+    test("an input that is read anew may have its items at other places; what it does not have any more is left out", (ledger, batch) =>
+      Effect.gen(function* () {
+        const claims = Effect.map(ledger.claim(batch, "me", 9), (claimed) => claimed.map(({ position }) => position))
+        assert.deepStrictEqual(yield* ledger.begin(batch, "first"), { read: 0, offset: 0 })
+        yield* ledger.add(batch, items(4), 4, 400)
+        const [a, b] = yield* ledger.claim(batch, "me", 2)
+        yield* ledger.settle(batch, "me", [done(a!.id), failed(b!.id)])
+        assert.deepStrictEqual(yield* ledger.begin(batch, "first"), { read: 4, offset: 400 })
+        yield* ledger.seal(batch)
+
+        // Items 1, 2, 3 and 0 in this order, and a new one; 3 and 1 are not in it.
+        assert.deepStrictEqual(yield* ledger.begin(batch, "second"), { read: 0, offset: 0 })
+        assert.deepInclude(yield* ledger.counts(batch), {
+          pending: 0,
+          leftOut: 2,
+          absent: 4,
+          input: "second",
+          sealed: false
+        })
+        assert.deepStrictEqual(yield* claims, [])
+        const at = (n: number, position: number) => ({ ...item(n), position })
+        assert.strictEqual(yield* ledger.add(batch, [at(2, 0), at(0, 1), at(7, 2)], 3, 300), 2)
+        yield* ledger.seal(batch)
+        const counts = { pending: 2, done: 1, failed: 1, leftOut: 1, absent: 2, read: 3, offset: 300, sealed: true }
+        assert.deepInclude(yield* ledger.counts(batch), counts)
+        assert.deepStrictEqual(
+          (yield* rows(ledger, batch)).filter((row) => !row.absent).map(({ id }) => id),
+          [2, 0, 7].map((n) => item(n).id)
+        )
+        assert.deepStrictEqual(yield* claims, [0, 2])
+        assert.isUndefined(yield* ledger.nextDue(batch))
+
+        assert.deepInclude(yield* Effect.flip(ledger.add(batch, [at(2, 5)], 6)), {
+          earlier: false,
+          first: 1,
+          second: 6
+        })
+        const changed = { ...at(1, 6), hash: "another" }
+        for (const refused of [ledger.compare(batch, [changed]), ledger.add(batch, [changed], 7)])
+          assert.deepInclude(yield* Effect.flip(refused), { earlier: true, first: 2, second: 7, same: false })
+        yield* ledger.begin(batch, null)
+        const twice = ledger.add(batch, [at(3, 0), at(2, 1), at(3, 2)], 3)
+        assert.deepInclude(yield* Effect.flip(twice), { earlier: false, first: 1, second: 3, same: true })
+        yield* ledger.compare(batch, [at(3, 9), at(8, 1)])
       }))
 
     test("lets nobody write to an item that is no longer his", (ledger, batch) =>

@@ -7,7 +7,7 @@ import * as Results from "../../../src/Cli/Batch/Results.ts"
 import * as Console from "./Console.ts"
 
 const row = (n: number): Row => ({
-  ...{ id: `"${n}"`, position: n, state: "done", attempts: 1, item: "1", failure: null, endedAt: 1 },
+  ...{ id: `"${n}"`, position: n, state: "done", attempts: 1, item: "1", failure: null, endedAt: 1, absent: false },
   result: `{"n":${n}}`
 })
 
