@@ -299,7 +299,10 @@ describe("Batch.run", () => {
       const [, exit] = yield* Testkit.timed(Effect.flip(Batch.run(batch, [{ id: "doc-1", words: 9 }])))
 
       assert(Exit.isSuccess(exit) && exit.value._tag === "ItemConflict")
-      assert.include(exit.value.message, `item 1 of the batch "translate" has changed: it has the id "doc-1", with which the batch has another item, read before as item 1`)
+      assert.include(
+        exit.value.message,
+        `item 1 of the batch "translate" has changed: it has the id "doc-1", with which the batch has another item, read before as item 1`
+      )
     }).pipe(memory)
   )
 

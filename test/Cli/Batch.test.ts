@@ -314,7 +314,10 @@ describe("muster batch, given something wrong", () => {
 
       yield* batch(run)
       const other = yield* batch(`run --input ${bad} ${module} --name docs`)
-      assert.match(other.err[0]!, /^muster: the batch "docs" has run before: --input was docs.ndjson, and is bad.ndjson. Say --name/)
+      assert.match(
+        other.err[0]!,
+        /^muster: the batch "docs" has run before: --input was docs.ndjson, and is bad.ndjson. Say --name/
+      )
       const none = yield* batch("redrive --only 500")
       assert.deepStrictEqual(none.err, [`muster: nothing has failed with "500"; nothing has failed`])
     })
