@@ -40,7 +40,7 @@ const batches = {
         const Sql = await import("./Batch/Ledger/Sql.ts")
         const filename = Redacted.value(where)
         if (!/^\w+:\/\//.test(filename))
-          return Layer.provide(Sql.layer, (await import("./Source/Sqlite.ts")).layer({ filename }))
+          return Layer.provide(Sql.layer, (await import("./Source/Sqlite.ts")).layerInside({ filename }))
         return Layer.provide(Sql.layer, (await import("./Source/Postgres.ts")).layer({ url: where }))
       })
     ),

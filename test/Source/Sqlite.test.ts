@@ -17,7 +17,8 @@ suite(adapter, "short")
 const shop = (settings?: Partial<Sqlite.Settings>) =>
   Effect.gen(function* () {
     const filename = settings?.filename ?? (yield* file)
-    const sql = yield* Sqlite.make({ filename, ...settings })
+    // The process of the driver takes some time to start, and runs the same.
+    const sql = yield* Sqlite.makeInside({ filename, ...settings })
     yield* sql`CREATE TABLE IF NOT EXISTS sold (id INTEGER PRIMARY KEY, name TEXT UNIQUE, amount)`
     return sql
   })
@@ -118,7 +119,6 @@ describe("Sqlite", () => {
       const raw = yield* sql`INSERT INTO sold ${insert("d", "e")}`.raw
       assert.deepStrictEqual(raw, { changes: 2, lastInsertRowid: 5 })
       assert.deepStrictEqual(yield* sql`SELECT id, id, name FROM sold WHERE id < 2`.values, [[1, 1, "a"]])
-      assert.deepStrictEqual(yield* sql`SELECT id, id, name FROM sold WHERE id < 2`, [{ id: 1, "id:1": 1, name: "a" }])
     })
   )
 

@@ -4,7 +4,17 @@
  * @since 0.1.0
  */
 import type { Fault } from "../Fault.ts"
-import * as Faults from "../Fault.ts"
+
+// Not those of `Fault.ts`, which brings all of Effect into the process of the driver: 150 ms more until it is ready.
+
+/** @since 0.1.0 */
+export const unavailable = (reason: string): Fault => ({ kind: "unavailable", reason })
+
+/** @since 0.1.0 */
+export const rejected = (reason: string): Fault => ({ kind: "rejected", reason })
+
+/** @since 0.1.0 */
+export const malformed = (reason: string): Fault => ({ kind: "malformed", reason })
 
 /** By the first word of the code, such as `BUSY` of `SQLITE_BUSY_SNAPSHOT`. */
 const transient: Readonly<Record<string, string>> = {
@@ -32,18 +42,18 @@ const words: Readonly<Record<string, string>> = {
  * @category errors
  */
 export const faultOf = (error: unknown): Fault => {
-  if (error instanceof Faults.Fault) return error
+  if (isFault(error)) return error
   const code = codeOf(error)
   const kind = /^SQLITE_([A-Z]+)/.exec(code ?? "")?.[1]
   const message = error instanceof Error || hasMessage(error) ? error.message : String(error)
   if (kind === undefined) {
     // It says so in words only, with the number of the code at their end.
-    return Faults.rejected(/Unable to open.*: \d+/s.test(message) ? words["CANTOPEN"]! : "the statement failed")
+    return rejected(/Unable to open.*: \d+/s.test(message) ? words["CANTOPEN"]! : "the statement failed")
   }
   const later = transient[kind]
-  if (later !== undefined) return Faults.unavailable(`${later} (${code})`)
+  if (later !== undefined) return unavailable(`${later} (${code})`)
   // Its messages name tables and columns, and no data.
-  return Faults.rejected(`${words[kind] ?? message} (${code})`)
+  return rejected(`${words[kind] ?? message} (${code})`)
 }
 
 /**
@@ -53,6 +63,9 @@ export const faultOf = (error: unknown): Fault => {
  * @category errors
  */
 export const isBusy = (error: unknown): boolean => codeOf(error)?.startsWith("SQLITE_BUSY") === true
+
+const isFault = (error: unknown): error is Fault =>
+  typeof error === "object" && error !== null && "kind" in error && "reason" in error
 
 const codeOf = (error: unknown): string | undefined =>
   typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"

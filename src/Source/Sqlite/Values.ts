@@ -1,63 +1,62 @@
 /**
- * Values on their way into SQLite and out of it.
+ * Values on their way out of SQLite.
  *
  * @since 0.1.0
  */
-import * as Faults from "../Fault.ts"
+import { malformed } from "./Errors.ts"
 
 /**
- * Parameters as the driver can bind them. Whole numbers are bound as integers, which the driver itself does not do; booleans
- * as 0 and 1, dates as text, like `2026-01-31T12:00:00.000Z`. Throws a `Fault` for what cannot be bound.
+ * How a database holds its texts, by the answer of `PRAGMA encoding`.
  *
  * @since 0.1.0
- * @category parameters
+ * @category models
  */
-export const bind = (params: ReadonlyArray<unknown>): Array<unknown> =>
-  params.map((value, index) => {
-    switch (typeof value) {
-      case "string":
-      case "bigint":
-        return value
-      case "number":
-        return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value
-      case "boolean":
-        return value ? 1n : 0n
+export type Encoding = "UTF-8" | "UTF-16le" | "UTF-16be"
+
+/**
+ * Reads values of statements of `Whole`: an integer as a number if no digit is lost, else as a `bigint`; a blob as a
+ * `Uint8Array`. Throws a `Fault` that names the column for a text that is not one.
+ *
+ * @since 0.1.0
+ * @category rows
+ */
+export const reader = (encoding: Encoding): ((value: unknown, column: string) => unknown) => {
+  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
+  return (value, column) => {
+    if (typeof value === "bigint") return numberOf(value)
+    if (typeof value === "string") return new Uint8Array(Buffer.from(value, "hex"))
+    if (typeof value !== "object" || value === null) return value
+    try {
+      // The cast: the driver gives no other object.
+      return decoder.decode(value as Uint8Array)
+    } catch {
+      throw malformed(`the text in the column "${column}" is not ${encoding.toUpperCase()}`)
     }
-    if (value === null || value instanceof Uint8Array) return value
-    if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString()
-    const what = value === undefined ? "undefined; for NULL give null" : `${kindOf(value)}, which SQLite does not have`
-    throw Faults.rejected(`parameter ${index + 1} is ${what}`)
-  })
-
-const kindOf = (value: unknown) => {
-  if (value instanceof Date) return "an invalid date"
-  return typeof value === "object" ? "an object" : `a ${typeof value}`
+  }
 }
 
 /**
- * A value as it was read: an integer as a number if no digit is lost, else as a `bigint`; a blob as a `Uint8Array`.
+ * Reads values of statements that the driver reads by itself.
  *
  * @since 0.1.0
  * @category rows
  */
-export const read = (value: unknown): unknown => {
-  if (typeof value === "bigint") {
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
-  }
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : value
+export const readPlainly = (value: unknown): unknown => {
+  if (typeof value === "bigint") return numberOf(value)
+  // The cast: as above.
+  return typeof value === "object" && value !== null ? new Uint8Array(value as Uint8Array) : value
 }
 
+const numberOf = (value: bigint) =>
+  value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
+
 /**
- * About how many bytes a row takes.
+ * About how many bytes a value takes, as the driver gives it; of statements of `Whole`, a string is a blob in hex.
  *
  * @since 0.1.0
  * @category rows
  */
-export const sizeOf = (row: ReadonlyArray<unknown>): number => {
-  let bytes = 0
-  for (const value of row) {
-    if (typeof value === "string") bytes += value.length
-    else bytes += value instanceof Uint8Array ? value.byteLength : 8
-  }
-  return bytes
+export const sizeOf = (value: unknown, isWhole: boolean): number => {
+  if (typeof value === "string") return isWhole ? value.length / 2 : value.length
+  return value instanceof Uint8Array || value instanceof ArrayBuffer ? value.byteLength : 8
 }

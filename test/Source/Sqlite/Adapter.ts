@@ -39,28 +39,35 @@ const attempt = <A>(read: () => A): A | undefined => {
   }
 }
 
+const main = "Sqlite/Child.ts"
+
+/** The processes of the driver that a process has started, or that anybody has, and that run. */
+export const childrenOf = (pid: number | undefined): ReadonlyArray<string> =>
+  readdirSync("/proc").filter((id) => {
+    const stat = attempt(() => readFileSync(`/proc/${id}/stat`, "utf8")) ?? ""
+    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    if (state === "Z" || (pid !== undefined && parent !== String(pid))) return false
+    return attempt(() => readFileSync(`/proc/${id}/cmdline`, "utf8"))?.includes(main) === true
+  })
+
+/** Those of this process. */
+export const processes = () => childrenOf(process.pid)
+
 /** The threads of the driver that are at work. */
 const working = () =>
-  readdirSync("/proc/self/task").filter((id) =>
-    /\(tokio.*\) [RD]/.test(attempt(() => readFileSync(`/proc/self/task/${id}/stat`, "utf8")) ?? "")
-  ).length
+  processes()
+    .flatMap((id) => (attempt(() => readdirSync(`/proc/${id}/task`)) ?? []).map((task) => `/proc/${id}/task/${task}`))
+    .filter((task) => /\(tokio.*\) [RD]/.test(attempt(() => readFileSync(`${task}/stat`, "utf8")) ?? "")).length
 
 setFlagsFromString("--expose-gc")
 /** Collects garbage, all of it. The cast: with that flag there is such a function, which is what this script gives. */
 export const collect = runInNewContext("gc") as () => void
 
-/**
- * Each connection has its log open. (SQLite keeps the file itself open beyond a connection, for the next.) The driver closes
- * a connection once nobody refers to any of its statements.
- */
-const opened = (path: string) => {
-  collect()
-  return readOpened(path)
-}
-
-const readOpened = (path: string) =>
-  readdirSync("/proc/self/fd").filter((id) => attempt(() => readlinkSync(`/proc/self/fd/${id}`)) === `${path}-wal`)
-    .length
+/** Each connection has its log open. (SQLite keeps the file itself open beyond a connection, for the next.) */
+const opened = (path: string) =>
+  processes()
+    .flatMap((id) => (attempt(() => readdirSync(`/proc/${id}/fd`)) ?? []).map((fd) => `/proc/${id}/fd/${fd}`))
+    .filter((fd) => attempt(() => readlinkSync(fd)) === `${path}-wal`).length
 
 /** Counts so far that it takes about so long. */
 const rows = (millis: number) => Math.round(millis * 4_000)
