@@ -50,7 +50,7 @@ export const flags = {
     kind: "share",
     about: "the share of the calls that may be second ones; default 5%, as in Hedge",
     expected: `a share of more than 0% up to 100%, like "10%" or "0.1"`,
-    parse: Settings.parseBudget
+    parse: Flags.parseShare
   }),
   confidence: Flags.parsed("confidence", {
     kind: "share",

@@ -105,3 +105,18 @@ export const baseUrl = (name: string, about: string, more = ""): Flag.Options<Op
  */
 export const given = (name: string, about: string): Flag.Options<boolean> =>
   Flag.withDescription(Flag.boolean(name), about)
+
+/**
+ * Reads `5%` and `0.05`, more than nothing and at most all.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseShare = (text: string): number | undefined => {
+  const share = /^\d+(?:\.\d+)?%$/.test(text)
+    ? Number(text.slice(0, -1)) / 100
+    : /^(?:0?\.\d+|1)$/.test(text)
+      ? Number(text)
+      : 0
+  return share > 0 && share <= 1 ? share : undefined
+}

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, type Scope } from "effect"
-import { type FileHandle, open as openFile } from "node:fs/promises"
+import { LineFile } from "../Aggregator/Recorder/File.ts"
 import type { Receipt } from "../Receipt.ts"
 import * as Recording from "../Receipt/Recording.ts"
 import { badInput, type Failed, noAnswer } from "./Failed.ts"
@@ -29,24 +29,14 @@ export const open = (path: string): Effect.Effect<Append, Failed, Scope.Scope> =
   Effect.gen(function* () {
     const file = yield* Effect.acquireRelease(
       Effect.tryPromise({
-        try: () => openFile(path, "a+"),
+        try: () => LineFile.open(path),
         catch: (error) => badInput(`--record: ${JSON.stringify(path)} cannot be written: ${why(error)}`)
       }),
       (file) => Effect.ignore(Effect.tryPromise(() => file.close()))
     )
     return (receipt) =>
       Effect.tryPromise({
-        try: async () => file.appendFile(`${(await isTorn(file)) ? "\n" : ""}${Recording.line(receipt)}`),
+        try: () => file.append([Recording.line(receipt)]),
         catch: (error) => noAnswer(`the receipt was not recorded in ${JSON.stringify(path)}: ${why(error)}`)
       })
   })
-
-/** Whoever wrote last died in the middle of a line: that is one bad line, and must not become part of the next. */
-const isTorn = async (file: FileHandle): Promise<boolean> => {
-  const stat = await file.stat()
-  if (!stat.isFile() || stat.size === 0) return false
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, stat.size - 1)
-  return buffer[0] !== newline
-}
-
-const newline = 10

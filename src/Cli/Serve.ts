@@ -83,6 +83,18 @@ export const flags = {
   host: host("host", "default MUSTER_HOST, else 127.0.0.1; 0.0.0.0 is everywhere"),
   adminPort: port("admin-port", "a page, metrics and receipts, on 127.0.0.1; default MUSTER_ADMIN_PORT, else none"),
   ...limits,
+  record: Flags.parsed("record", {
+    kind: "file",
+    about: "adds receipts to this file, as lines: all failed and slow ones, a share of the others; at most 4 of 64 MB",
+    expected: "the path of a file",
+    parse: (text) => (text === "" || text === "-" ? undefined : text)
+  }),
+  recordRate: Flags.parsed("record-rate", {
+    kind: "share",
+    about: "the share of the others; default 5%",
+    expected: `a share of more than 0% up to 100%, like "10%" or "0.1"`,
+    parse: Flags.parseShare
+  }),
   demoLoad: Flags.given("demo-load", "asks the demo all the time, and shows it on the page of the admin port")
 }
 

@@ -95,6 +95,7 @@ export class Observations {
   private readonly sometimesOptional = new Set<string>()
   private readonly range = { low: Infinity, high: 0 }
   private surveyed: Survey | undefined
+  private weight = 0
 
   constructor(
     readonly seed = 1,
@@ -102,6 +103,11 @@ export class Observations {
     readonly confidence: Confidence = 0.95
   ) {
     this.kept = new Reservoir(mostRows, seed)
+  }
+
+  /** How many aggregations they stand for: more, where the recording was sampled. */
+  get whole(): number {
+    return Math.round(this.weight)
   }
 
   /** How many receipts have been added. */
@@ -136,6 +142,7 @@ export class Observations {
 
   add(receipt: Receipt): void {
     this.surveyed = undefined
+    this.weight += receipt.weight ?? 1
     for (const { name, required } of receipt.sources) {
       this.names.add(name)
       if (!required) this.sometimesOptional.add(name)

@@ -54,6 +54,43 @@ describe("muster serve", () => {
   const live = it.scopedLive
 
   live(
+    "--record keeps the receipts of what it served, for muster explain",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "muster-serve-"))),
+          (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+        )
+        const file = join(folder, "receipts.ndjson")
+        const { fiber, url } = yield* serving(`serve --port 0 --record ${file} --record-rate 100%`)
+        yield* ask(`${url}/dashboard?id=42`)
+        yield* ask(`${url}/dashboard?id=42`)
+        yield* Fiber.interrupt(fiber)
+        const explained = typing(`explain ${file}`)
+        yield* explained.run
+        assert.match(explained.out[0]!, /^dashboard: 2 aggregations of profile, orders/)
+      }),
+    30_000
+  )
+
+  live("--record: a file that cannot be written, and a rate of no use, are said at once", () =>
+    Effect.gen(function* () {
+      for (const [flags, message] of [
+        ["--record /none/x", `muster: --record: "/none/x" cannot be written: no such file or directory`],
+        ["--record-rate 5%", "muster: --record-rate is of no use without --record"],
+        [
+          "--record x --record-rate 0%",
+          `muster: --record-rate must be a share of more than 0% up to 100%, like "10%" or "0.1", but it is "0%"`
+        ]
+      ] as const) {
+        const typed = typing(`serve --port 0 ${flags}`)
+        assert.strictEqual(yield* typed.run, 2)
+        assert.strictEqual(typed.err.at(-1), message)
+      }
+    })
+  )
+
+  live(
     "serves the demo: a dashboard, and a search that has what there is in time",
     () =>
       Effect.gen(function* () {

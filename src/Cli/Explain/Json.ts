@@ -22,6 +22,7 @@ export const toJson = (read: Read, explained: ReadonlyArray<Explained>) => ({
 const aggregation = ({ aggregation, leftOut, observations, tried, wanted }: Explained) => ({
   aggregation,
   receipts: observations.count,
+  standFor: observations.whole,
   sampled: observations.sampled,
   sources: observations.sources,
   optional: observations.optional,

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Options from "../../Options.ts"
+import * as Flags from "../Flags.ts"
 import { defaultBudget as DefaultBudget } from "../../Resilience/Hedge.ts"
 import type { Confidence, Observations, Setting } from "../../Testkit/WhatIf.ts"
 import { percent, time } from "./Table.ts"
@@ -101,22 +102,9 @@ export const parseHedge = (text: string): Hedge | undefined => {
  * @category parsing
  */
 export const parseShare = (text: string): number | undefined => {
-  const share = /^\d+(?:\.\d+)?%$/.test(text)
-    ? Number(text.slice(0, -1)) / 100
-    : /^0?\.\d+$/.test(text)
-      ? Number(text)
-      : 0
-  return share > 0 && share < 1 ? share : undefined
+  const share = Flags.parseShare(text)
+  return share === 1 ? undefined : share
 }
-
-/**
- * Reads `5%` and `0.05`, more than nothing and at most all.
- *
- * @since 0.1.0
- * @category parsing
- */
-export const parseBudget = (text: string): number | undefined =>
-  text === "100%" || text === "1" ? 1 : parseShare(text)
 
 /**
  * Reads `99%` and `0.99`, of those that there are.

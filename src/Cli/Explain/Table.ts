@@ -90,11 +90,11 @@ const title = (aggregation: string, observations: Observations): string => {
   const range = high === low ? time(low) : `${time(low)} to ${high === Infinity ? "none" : time(high)}`
   const deadline = low === Infinity ? "no deadline" : `deadline ${range}`
   const all = sources.join(", ") || "no source"
-  return `${shown(aggregation)}: ${counted(observations.count, "aggregation")} of ${all}; ${deadline}`
+  return `${shown(aggregation)}: ${counted(observations.whole, "aggregation")} of ${all}; ${deadline}`
 }
 
-const sampled = ({ count, sampled }: Observations): string =>
-  sampled < count ? `, from a fair sample of ${counted(sampled, "receipt")}` : ""
+const sampled = ({ count, sampled, whole }: Observations): string =>
+  sampled < count || count < whole ? `, from a fair sample of ${counted(sampled, "receipt")}` : ""
 
 const mostNames = 8
 const widestName = 40

@@ -6,6 +6,7 @@
 import type { Command } from "@effect/cli"
 import { Context, Effect, Layer, Option, Record, Struct } from "effect"
 import { Aggregator } from "../../Aggregator.ts"
+import * as Recorder from "../../Aggregator/Recorder.ts"
 import { environment as aggregating } from "../../Aggregator/Environment.ts"
 import * as Demo from "../../Demo.ts"
 import { load } from "../../Demo/Load.ts"
@@ -18,6 +19,7 @@ import { admin as administering, environment as serving } from "../../Server/Env
 import * as Tracing from "../../Server/Tracing.ts"
 import { Drivers } from "../Drivers.ts"
 import { badConfig, badInput, type Failed, noAnswer } from "../Failed.ts"
+import { why } from "../FileTrouble.ts"
 import { printable, Screen } from "../Screen.ts"
 import { type flags, limits } from "../Serve.ts"
 import { Signals } from "../Signals.ts"
@@ -35,7 +37,9 @@ export const run = (given: Given) =>
     if (given.demoLoad && Option.isSome(given.config))
       return yield* badInput("--demo-load asks the demo, which is not served with --config; leave one of them out")
     const options = yield* optionsOf(given)
-    const aggregator = Aggregator.layer(yield* Effect.mapError(aggregating, badConfig))
+    if (Option.isSome(given.recordRate) && Option.isNone(given.record))
+      return yield* badInput("--record-rate is of no use without --record")
+    const aggregator = recorded(given, Aggregator.layer(yield* Effect.mapError(aggregating, badConfig)))
     const layer = Option.isSome(given.config)
       ? Layer.provide(described(given.config.value, options, aggregator), tracing)
       : Layer.provide(yield* demonstrated(options, aggregator), tracing)
@@ -64,17 +68,17 @@ const optionsOf = (given: Given): Effect.Effect<ServerOptions, Failed> =>
   })
 
 /** What the sources use is provided below the aggregator, which waits for their cleanup when it closes. */
-const demonstrated = (options: ServerOptions, aggregator: Layer.Layer<Aggregator>) =>
+const demonstrated = (options: ServerOptions, aggregator: Layer.Layer<Aggregator, Failed>) =>
   Effect.gen(function* () {
     const delay = "50 millis"
     const urls = yield* Effect.all({ profile: Demo.profile({ delay }), orders: Demo.orders({ delay }) }).pipe(
       Effect.catchTag("ServiceNotStarted", (error) => noAnswer(error.message))
     )
     const { users } = yield* Drivers
-    return Server.layer(demo, options).pipe(Layer.provide(aggregator), Layer.provide(users(urls)), started)
+    return Server.layer(demo, options).pipe(started, Layer.provide(aggregator), Layer.provide(users(urls)))
   })
 
-const described = (file: string, options: ServerOptions, aggregator: Layer.Layer<Aggregator>) =>
+const described = (file: string, options: ServerOptions, aggregator: Layer.Layer<Aggregator, Failed>) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const { services } = yield* Drivers
@@ -83,9 +87,20 @@ const described = (file: string, options: ServerOptions, aggregator: Layer.Layer
         Effect.provide(services),
         Effect.catchTag("ConfigRejected", (error) => rejected(file, error))
       )
-      return Server.layer(endpoints, options).pipe(Layer.provide(aggregator), started)
+      return Server.layer(endpoints, options).pipe(started, Layer.provide(aggregator))
     })
   )
+
+/** It is closed once the server has answered what it had accepted. */
+const recorded = ({ record, recordRate }: Given, aggregator: Layer.Layer<Aggregator>) =>
+  Option.match(record, {
+    onNone: (): Layer.Layer<Aggregator, Failed> => aggregator,
+    onSome: (path) =>
+      Recorder.layer(path, { rate: Option.getOrUndefined(recordRate) }).pipe(
+        Layer.mapError(({ cause }) => badInput(`--record: ${JSON.stringify(path)} cannot be written: ${why(cause)}`)),
+        Layer.provideMerge(aggregator)
+      )
+  })
 
 const rejected = (file: string, { lines, problems }: Config.ConfigRejected) =>
   Effect.flatMap(Screen, ({ err }) => {

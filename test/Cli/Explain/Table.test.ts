@@ -20,6 +20,13 @@ describe("the tables of muster explain", () => {
     assert.strictEqual(lines.at(-1), "±: where it lies with 95% confidence, from a fair sample of 20,000 receipts")
   })
 
+  it("count the aggregations that the receipts of a sampled recording stand for", () => {
+    const lines = rendered(40, { ...receipt([source("a", 5)]), weight: 20 })
+
+    assert.strictEqual(lines[0], "dashboard: 800 aggregations of a; deadline 1s")
+    assert.strictEqual(lines.at(-1), "±: where it lies with 95% confidence, from a fair sample of 40 receipts")
+  })
+
   it("name some of many sources, and none where there is none", () => {
     const many = receipt(Array.from({ length: 10 }, (_, n) => source(`s${n}`, 5)))
 
