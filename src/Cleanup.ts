@@ -107,21 +107,24 @@ export const watched = <A, E>(
 
 /**
  * Runs an effect so that interrupting it returns at once, whatever the effect does; its cleanup goes on under the owner.
+ * `started` is given the fiber.
  *
  * @since 0.1.0
  * @category running
  */
 export const detach = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  watch: Watch<A, E>
+  watch: Watch<A, E>,
+  started?: (running: Running<A, E>) => void
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(start(effect, watch), (running) =>
-      restore(running.await).pipe(
+    Effect.flatMap(start(effect, watch), (running) => {
+      started?.(running)
+      return restore(running.await).pipe(
         Effect.tap((exit) => (exit._tag === "Success" ? running.inheritAll : Effect.void)),
         Effect.onInterrupt(() => Effect.sync(running.cancel))
       )
-    )
+    })
   )
 
 /** To the loggers that the fiber had. */

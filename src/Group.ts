@@ -12,7 +12,7 @@ import * as Deadline from "./Deadline.ts"
 import * as Options from "./Options.ts"
 import * as Permits from "./Permits.ts"
 import type { Receipt } from "./Receipt.ts"
-import { Asking } from "./Receipt/Asking.ts"
+import { type Asked, Asking } from "./Receipt/Asking.ts"
 import { failWith } from "./Receipt/Failure.ts"
 import * as Recorder from "./Receipt/Recorder.ts"
 
@@ -66,7 +66,10 @@ export interface GroupOptions {
   readonly limit?: number | undefined
   /** All tasks end at most this long after the group was made; default: the ambient deadline alone. */
   readonly deadline?: Duration.DurationInput | undefined
-  /** How long `wait`, and closing the scope, may wait for cancelled tasks to clean up; default zero. */
+  /**
+   * How long `wait` and closing the scope together may wait for cancelled tasks to clean up, never beyond the deadline;
+   * default zero.
+   */
   readonly grace?: Duration.DurationInput | undefined
 }
 
@@ -102,9 +105,10 @@ export const make = <E = never>(options?: GroupOptions): Effect.Effect<Group<E>,
     const deadline = Math.min(yield* Deadline.Current, start + own)
     const recorder = yield* Recorder.make(options?.name ?? "group", "group")
     recorder.deadline = Math.max(0, deadline - start)
-    recorder.bounded = limit !== Infinity
+    recorder.until = deadline
 
-    const group = new State<E>(recorder, limit === Infinity ? undefined : Permits.make(limit), deadline, grace)
+    const permits = limit === Infinity ? undefined : Permits.make(limit)
+    const group = new State<E>(recorder, permits, yield* Asking, deadline, grace)
     if (recorder.deadline === 0) group.strike()
     else if (deadline !== Infinity) {
       const timer = Effect.zipRight(
@@ -128,6 +132,7 @@ class State<E> implements Group<E>, Recorder.Listener {
   constructor(
     private readonly recorder: Recorder.Recorder,
     private readonly permits: Permits.Permits | undefined,
+    private readonly asking: Asked,
     private readonly deadline: number,
     private readonly grace: number
   ) {
@@ -141,10 +146,11 @@ class State<E> implements Group<E>, Recorder.Listener {
         if (this.stopped) return Effect.sync(() => void this.enter(options))
         const { permits } = this
         if (permits === undefined) return this.start(this.enter(options), task)
-        if (inside.includes(this)) return this.start(this.enter(options), task, permits.with(weight))
+        const waits = permits.free() < weight || permits.waiting() > 0
+        if (inside.includes(this)) return this.start(this.enter(options), task, permits.with(weight), waits)
         return Effect.zipRight(
           permits.take(weight, restore),
-          Effect.suspend(() => this.startHolding(weight, task, options))
+          Effect.suspend(() => this.startHolding(weight, task, options, waits))
         )
       })
     )
@@ -168,7 +174,7 @@ class State<E> implements Group<E>, Recorder.Listener {
     return Effect.zipRight(
       this.idle,
       Effect.zipRight(
-        this.cleanup,
+        Effect.suspend(() => this.cleanup),
         Effect.suspend(() => this.result())
       )
     )
@@ -179,14 +185,17 @@ class State<E> implements Group<E>, Recorder.Listener {
   /** The deadline has come. */
   strike(): void {
     if (this.stopped) return
+    this.asking.setter(this.deadline)?.()
     this.late = Array.from(this.active.keys())
     this.stop()
     this.recorder.entries.forEach((entry) => entry.timedOut())
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.active.size > 0) this.recorder.finished("cancelled", null, "caller")
+    const stopped = this.active.size > 0
     this.stop()
+    if (stopped) this.recorder.finished("cancelled", null, "caller")
+    else if (this.recorder.ending === undefined) this.record()
     return this.cleanup
   })
 
@@ -197,24 +206,27 @@ class State<E> implements Group<E>, Recorder.Listener {
   }
 
   /** Starts a task for which the caller has taken the permits. */
-  private startHolding<R>(weight: number, task: Effect.Effect<unknown, E, R>, options: TaskOptions | undefined) {
+  private startHolding<R>(
+    weight: number,
+    task: Effect.Effect<unknown, E, R>,
+    options: TaskOptions | undefined,
+    waited = false
+  ) {
     const entry = this.enter(options)
     if (this.stopped) return Effect.void
-    return this.start(entry, task, (begun) =>
-      Effect.ensuring(
-        begun,
-        Effect.sync(() => this.permits?.release(weight))
-      )
-    )
+    const release = Effect.sync(() => this.permits?.release(weight))
+    return this.start(entry, task, (begun) => Effect.ensuring(begun, release), waited)
   }
 
   private start<R>(
     entry: Recorder.Entry<unknown, E>,
     task: Effect.Effect<unknown, E, R>,
-    holding: <A, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (effect) => effect
+    holding: <A, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (effect) => effect,
+    waited = false
   ): Effect.Effect<void, never, R> {
     this.active.set(entry, undefined)
     const begun = Effect.suspend(() => {
+      if (waited) entry.after = this.recorder.latest
       entry.begin()
       return task
     })
@@ -266,20 +278,23 @@ class State<E> implements Group<E>, Recorder.Listener {
     return Effect.sync(() => void this.waiting.delete(wake))
   })
 
-  private readonly cleanup: Effect.Effect<void> = Effect.suspend(() =>
-    this.grace === 0 || this.recorder.cleaning === 0
-      ? Effect.void
-      : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(this.recorder.settled), this.grace))
-  )
+  private get cleanup(): Effect.Effect<void> {
+    return this.recorder.cleanup(this.grace)
+  }
+
+  /** All have ended, or the deadline came. */
+  private record(): void {
+    const { failed, late, recorder } = this
+    if (failed !== undefined) recorder.finished("failed", failed)
+    else if (late !== undefined) recorder.finished("timed-out", recorder.awaited(late), "deadline")
+    else recorder.finished("succeeded", recorder.lastEnded())
+  }
 
   private result(): Effect.Effect<void, E | Deadline.DeadlineExceeded> {
     const { failed, late, recorder } = this
     if (failed !== undefined) return failWith(recorder, failed)
-    if (late === undefined) {
-      recorder.finished("succeeded", recorder.lastEnded())
-      return Effect.void
-    }
-    recorder.finished("timed-out", late[0] ?? null, "deadline")
+    this.record()
+    if (late === undefined) return Effect.void
     const pending = late.map((entry) => entry.name)
     return new Deadline.DeadlineExceeded({ deadline: recorder.deadline, pending, receipt: recorder.receipt() })
   }

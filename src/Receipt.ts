@@ -148,7 +148,8 @@ export type SourceReceipt = typeof SourceReceipt.Type
 /**
  * Why an answer failed or has a part missing: the first thing that went wrong.
  *
- * `source` is the one that failed; for `deadline` the first that was still awaited; `null` for `caller`, who went away.
+ * `source` is the one that failed; for `deadline` the first that was still awaited; `null` for `caller`, who went away, and
+ * for a stream of items that failed, or was awaited.
  *
  * @since 0.1.0
  * @category models

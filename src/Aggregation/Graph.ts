@@ -210,17 +210,22 @@ const cellOf = (run: Run, name: string) => {
   return cell
 }
 
+/** The source that ended last of these, unless it had ended before this instant. */
+const lastOf = ({ entries }: Recorder, names: ReadonlyArray<string>, from: number) =>
+  entries
+    .filter(({ end, name }) => names.includes(name) && end !== null && end >= from)
+    .reduce<Entry<unknown, unknown> | undefined>((last, one) => (one.end! >= (last?.end ?? 0) ? one : last), undefined)
+
 /** Waits for the sources that this one comes after, and gives what stands for them. */
 const waited = <I, E, R>({ after = [], name }: Node<I, E, R>, entry: Entry<unknown, unknown>, run: Run) => {
   if (after.length === 0) return Effect.succeed({})
   return Effect.suspend(() => {
     const { recorder } = entry
     const from = recorder.now()
-    recorder.bounded = true
     entry.stepBack()
     const goOn = Effect.sync(() => {
       entry.queued(recorder.now() - from)
-      entry.begin()
+      entry.stepForward(lastOf(recorder, after, from))
     })
     const answers = Effect.forEach(after, (dependency) =>
       Effect.map(Deferred.await(cellOf(run, dependency)), (answer) => [dependency, answer] as const)

@@ -10,7 +10,9 @@ import { Clock, Context, Effect, type Exit, type Fiber, type FiberRefs, Runtime,
 import * as Deadline from "../Deadline.ts"
 import * as Calling from "../Gather/Calling.ts"
 import type { Asker } from "../Gather/Policies.ts"
-import { type Ended, limits, type Spec, type Task, waitForCleanup } from "../Gather/Run.ts"
+import { type Ended, limits, type Spec, type Task } from "../Gather/Run.ts"
+import { type Asked, Asking, passed } from "../Receipt/Asking.ts"
+import { isLive } from "../Receipt/Instant.ts"
 import type { Entry, Listener } from "../Receipt/Recorder.ts"
 import { after, askCall, askFiber, askPromise } from "./Engine/Asking.ts"
 import { type Observed, Place } from "./Engine/Place.ts"
@@ -55,6 +57,8 @@ class Run<A, E, R, B, E2> implements Listener {
   /** The fiber refs of those that have succeeded and have changed any. */
   private changed: Array<FiberRefs.FiberRefs> | undefined = undefined
   private place!: Place<R>
+  /** The source in which it runs. */
+  private around!: Asked
   private most = Infinity
   private next = 0
   private asked = 0
@@ -83,8 +87,9 @@ class Run<A, E, R, B, E2> implements Listener {
   /** Asks in this fiber, and waits for the answer. */
   begin(fiber: Fiber.RuntimeFiber<unknown, unknown>, runtimeFlags: RuntimeFlags.RuntimeFlags): Effect.Effect<B, E2, R> {
     const { currentContext: context } = fiber
-    const left = this.enter({ context, deadline: Context.get(context, Deadline.Current), fiber }, runtimeFlags)
-    return left === 0 ? this.answer(tooLate) : this.waiting(left)
+    const [asking, deadline] = [Context.get(context, Asking), Context.get(context, Deadline.Current)]
+    const left = this.enter({ asking, context, deadline, fiber }, runtimeFlags)
+    return left === 0 ? this.tooLate() : this.waiting(left)
   }
 
   /** Asks, and calls back with the answer. */
@@ -94,7 +99,7 @@ class Run<A, E, R, B, E2> implements Listener {
     const resume = (answer: Effect.Effect<B, E2>) => {
       stop = Calling.start(answer, where, done)
     }
-    if (left === 0) resume(this.answer(tooLate))
+    if (left === 0) resume(this.tooLate())
     else this.start(left, resume)
     return () => {
       stop?.()
@@ -103,9 +108,18 @@ class Run<A, E, R, B, E2> implements Listener {
     }
   }
 
+  /** Nothing is asked any more. */
+  private tooLate(): Effect.Effect<B, E2> {
+    const { answer } = this
+    const [around, { deadline }] = [this.around, this.place]
+    return around.setter(deadline) === undefined
+      ? answer(tooLate)
+      : Effect.flatMap(passed(around, deadline), () => answer(tooLate))
+  }
+
   /** For so many milliseconds. */
   private enter(
-    { context, deadline: ambient, fiber }: Pick<Calling.Where, "context" | "deadline" | "fiber">,
+    { asking, context, deadline: ambient, fiber }: Pick<Calling.Where, "asking" | "context" | "deadline" | "fiber">,
     runtimeFlags: RuntimeFlags.RuntimeFlags
   ): number {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
@@ -114,8 +128,9 @@ class Run<A, E, R, B, E2> implements Listener {
     // The cast: whoever runs this has provided what the tasks require.
     const outside = context as Context.Context<R>
     this.place = new Place(this.observed, outside, deadline, fiber, clock, runtimeFlags)
+    this.around = asking
     this.most = concurrency === "unbounded" ? Infinity : concurrency
-    if (grace > 0) this.wait = waitForCleanup(this.spec.recorder, grace)
+    if (grace > 0) this.wait = this.spec.recorder.cleanup(grace)
     return left
   }
 
@@ -130,8 +145,15 @@ class Run<A, E, R, B, E2> implements Listener {
   private start(left: number, resume: (answer: Effect.Effect<B, E2>) => void): void {
     this.resume = resume
     this.spec.recorder.listener = this
+    // Of two timers for one instant Node calls the one that was made first, and a source may make one: `Plain` inside `Plain`.
+    const first = isLive(this.place.clock)
+    if (first) this.arm(left)
     this.askMore()
-    if (!this.over && left !== Infinity) this.stopTimer = after(this.place, left, () => this.end(true))
+    if (!first) this.arm(left)
+  }
+
+  private arm(left: number): void {
+    if (!this.over && left !== Infinity) this.stopTimer = after(this.place, left, () => this.strike())
   }
 
   private interrupted(): Effect.Effect<void> {
@@ -202,6 +224,12 @@ class Run<A, E, R, B, E2> implements Listener {
     this.end(false)
   }
 
+  strike(): void {
+    if (this.over) return
+    this.around.setter(this.place.deadline)?.()
+    this.end(true)
+  }
+
   private end(struck: boolean): void {
     if (this.over) return
     const { asking, place } = this
@@ -236,7 +264,7 @@ class Run<A, E, R, B, E2> implements Listener {
     if (this.resume !== nobody && this.spec.recorder.ending === undefined) this.interrupted()
     // The cast: nobody calls it any more who would look at these.
     const gone = undefined as never
-    this.observed = this.spec = this.answer = this.place = this.signals = gone
+    this.observed = this.spec = this.answer = this.place = this.around = this.signals = gone
     this.entries = none
     this.tasks = none
     this.resume = nobody

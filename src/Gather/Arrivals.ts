@@ -40,9 +40,9 @@ export const arrive = <A, E, R>(
     send(entry)
     return false
   }
-  return ask({ where, recorder, options, decides }, entries, tasks, () => {
+  return ask({ where, recorder, options, decides }, entries, tasks, ({ struck }) => {
     missing.forEach(send)
-    collected(recorder, entries)
+    collected(recorder, entries, struck)
     return Effect.void
   })
 }

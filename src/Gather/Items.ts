@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option, Schema, Stream } from "effect"
+import { Cause, Effect, Schema, Stream } from "effect"
 import type { DeadlineExceeded } from "../Deadline.ts"
 import type { Outcome } from "../Outcome.ts"
 import { failWith } from "../Receipt/Failure.ts"
@@ -11,7 +11,7 @@ import type { Entry } from "../Receipt/Recorder.ts"
 import { type ItemOptions, namer } from "./Item.ts"
 import * as Policies from "./Policies.ts"
 import { collected, type Context, late } from "./Policies.ts"
-import { pulled } from "./Pulled.ts"
+import { Input, pulled } from "./Pulled.ts"
 import { run, type Task } from "./Run.ts"
 
 class InputFailedBase extends Schema.TaggedError<InputFailedBase>("effect-muster/Gather/InputFailed")("InputFailed", {
@@ -112,20 +112,19 @@ const failFastPulled = <I, B, E, R, E2, R2>(
   Effect.gen(function* () {
     const { recorder, within = Policies.asItIs } = context
     const entries: Array<Entry<B, E>> = []
-    const input = { required: true, ended: false }
+    const input = new Input(recorder, true)
     const decides = (entry: Entry<B, E>) => entry.tag !== "Succeeded"
     const { decidedBy, struck } = yield* run<B, E, R, E2, R2>({ ...context, decides }, (ask, concurrency) =>
       pulled(context, input, stream, f, options, entries, ask, concurrency)
     ).pipe(
       within,
-      Effect.tapErrorCause(() => Effect.sync(() => recorder.finished("failed", null)))
+      Effect.tapErrorCause((broken) => Effect.sync(() => input.broke(broken)))
     )
     if (decidedBy !== undefined) return yield* failWith(recorder, decidedBy)
     const pending = entries.filter((entry) => entry.tag !== "Succeeded")
-    if (struck && (pending.length > 0 || !input.ended)) {
-      return yield* late(recorder, pending, pending.length === 0 ? ["input"] : [])
-    }
-    recorder.finished("succeeded", recorder.lastEnded())
+    if (struck && pending.length > 0) return yield* late(recorder, pending)
+    if (struck && input.endedAt === undefined) return yield* late(recorder, [], ["input"], input.after ?? null)
+    recorder.finished("succeeded", input.last)
     return entries.flatMap((entry) => (entry.tag === "Succeeded" ? [entry.value] : []))
   })
 
@@ -136,20 +135,26 @@ const collectPulled = <I, B, E, R, E2, R2>(
   options: ItemOptions<I> | undefined
 ): Effect.Effect<ReadonlyMap<string, Outcome<B, E>>, InputFailed<B, E, E2>, R | R2> =>
   Effect.gen(function* () {
+    const { recorder, within = Policies.asItIs } = context
     const entries: Array<Entry<B, E>> = []
-    let broken: Option.Option<E2> = Option.none()
-    const input = Stream.catchAll(stream, (error) =>
-      Stream.fromEffectOption(
-        Effect.sync(() => (broken = Option.some(error))).pipe(Effect.andThen(Effect.fail(Option.none())))
-      )
+    let broken: { readonly error: E2; readonly at: number } | undefined
+    const items = Stream.catchAll(stream, (error) =>
+      Stream.execute(Effect.sync(() => (broken = { error, at: recorder.now() })))
     )
-    const { within = Policies.asItIs } = context
-    yield* within(
+    const input = new Input(recorder, false)
+    const { struck } = yield* within(
       run<B, E, R, never, R2>({ ...context, decides: () => false }, (ask, concurrency) =>
-        pulled(context, { required: false, ended: false }, input, f, options, entries, ask, concurrency)
+        pulled(context, input, items, f, options, entries, ask, concurrency)
       )
-    )
-    collected(context.recorder, entries)
+    ).pipe(Effect.tapErrorCause((broken) => Effect.sync(() => input.broke(broken))))
     const outcomes = new Map(entries.map((entry) => [entry.name, entry.result]))
-    return Option.isSome(broken) ? yield* new InputFailed<B, E, E2>({ error: broken.value, outcomes }) : outcomes
+    if (broken !== undefined) {
+      const { at, error } = broken
+      recorder.finished("failed", struck ? recorder.awaited([]) : input.last, { broken: Cause.fail(error), at })
+      return yield* new InputFailed<B, E, E2>({ error, outcomes })
+    }
+    if (struck && input.endedAt === undefined && !entries.some((entry) => entry.late))
+      recorder.finished("partial", input.after ?? null, "deadline")
+    else collected(recorder, entries, struck, input.last)
+    return outcomes
   })

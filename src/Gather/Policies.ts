@@ -80,7 +80,7 @@ export const failFast = <A, E, R>(
       // Only a task with a fallback gets here without a value: the others have decided the answer or are pending.
       return fallbacks.get(entry)!()
     })
-    recorder.finished(entries.some((entry) => entry.fallback) ? "partial" : "succeeded", recorder.lastEnded())
+    closed(recorder, struck, entries.some((entry) => entry.fallback) ? "partial" : "succeeded")
     return Effect.succeed(values)
   }
   return ask({ where, recorder, options, decides, allOrNothing: true }, entries, tasks, answer)
@@ -97,8 +97,8 @@ export const collect = <A, E, R>(
   tasks: ReadonlyArray<Task<A, E, R>>
 ): Effect.Effect<ReadonlyArray<Outcome.Outcome<A, E>>, never, R> => {
   const entries = enter<A, E, R>(recorder, tasks, options)
-  return ask({ where, recorder, options, decides: () => false }, entries, tasks, () => {
-    collected(recorder, entries)
+  return ask({ where, recorder, options, decides: () => false }, entries, tasks, ({ struck }) => {
+    collected(recorder, entries, struck)
     return Effect.succeed(entries.map((entry) => entry.result))
   })
 }
@@ -109,10 +109,22 @@ export const collect = <A, E, R>(
  * @since 0.1.0
  * @category policies
  */
-export const collected = (recorder: Recorder, entries: ReadonlyArray<Entry<unknown, unknown>>): void => {
-  const complete = entries.every((entry) => entry.tag === "Succeeded")
-  const late = entries.find((entry) => entry.tag === "TimedOut")
-  recorder.finished(complete ? "succeeded" : "partial", late ?? recorder.lastEnded(), "deadline")
+export const collected = (
+  recorder: Recorder,
+  entries: ReadonlyArray<Entry<unknown, unknown>>,
+  struck: boolean,
+  last?: Entry<unknown, unknown> | null
+): void => closed(recorder, struck, entries.every((entry) => entry.tag === "Succeeded") ? "succeeded" : "partial", last)
+
+/** Closes the receipt of an answer that has left with what there was. */
+const closed = (
+  recorder: Recorder,
+  struck: boolean,
+  ending: "succeeded" | "partial",
+  last: Entry<unknown, unknown> | null = recorder.lastEnded()
+): void => {
+  if (struck) recorder.finished(ending, recorder.awaited([]), "deadline")
+  else recorder.finished(ending, last)
 }
 
 /**
@@ -126,7 +138,7 @@ export const enter = <A, E, R>(
   tasks: ReadonlyArray<Task<A, E, R>>,
   options: RunOptions | undefined
 ) => {
-  recorder.bounded = typeof options?.concurrency === "number" && options.concurrency < tasks.length
+  if (typeof options?.concurrency === "number") recorder.concurrency = options.concurrency
   return tasks.map((task) => recorder.entry<A, E>(task.name))
 }
 
@@ -158,9 +170,10 @@ export const reference: Asker = <A, E, R, B, E2>(
 export const late = (
   recorder: Recorder,
   pending: ReadonlyArray<Entry<unknown, unknown>>,
-  others: ReadonlyArray<string> = []
+  others: ReadonlyArray<string> = [],
+  last: Entry<unknown, unknown> | null = recorder.awaited(pending)
 ): Exit.Exit<never, DeadlineExceeded> => {
-  recorder.finished("timed-out", pending[0] ?? null, "deadline")
+  recorder.finished("timed-out", last, "deadline")
   const names = [...pending.map((entry) => entry.name), ...others]
   const receipt = recorder.receipt()
   return Exit.fail(new DeadlineExceeded({ deadline: recorder.deadline, pending: names, receipt }, unchecked))

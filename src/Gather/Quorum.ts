@@ -85,8 +85,9 @@ export const quorum = <A, E, R>(
       unchecked
     )
   }
-  if (tasks.length < k) return answer({ decidedBy: undefined })
-  return ask({ where, recorder, options, decides }, entries, tasks, (ended) => {
+  // Too few to begin with: none is asked, but the options are read all the same.
+  const asked = tasks.length < k ? 0 : tasks.length
+  return ask({ where, recorder, options, decides }, entries.slice(0, asked), tasks.slice(0, asked), (ended) => {
     const died = entries.filter((entry) => entry.died)
     return died.length === 0 ? answer(ended) : Effect.flatMap(within(logDefects(died)), () => answer(ended))
   })

@@ -3,7 +3,7 @@
  * policy has seen enough.
  *
  * The plan is the one that Effect users know: `Effect.forEach` with a concurrency asks, a failure in it interrupts the
- * rest, `Effect.timeoutTo` is the deadline. What `Cleanup.detach` adds is that none of them ever waits for a loser.
+ * rest, `Effect.raceFirst` with a sleep is the deadline. What `Cleanup.detach` adds is that none of them ever waits for a loser.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import { type Duration, Effect, type Exit, Fiber } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
-import { Asking } from "../Receipt/Asking.ts"
+import { Asking, passed } from "../Receipt/Asking.ts"
 import type { Entry, Recorder } from "../Receipt/Recorder.ts"
 import type { Call } from "./Calling.ts"
 
@@ -124,27 +124,44 @@ export const run = <A, E, R, E2 = never, R2 = never>(
   Effect.gen(function* () {
     const { recorder } = spec
     const { concurrency, deadline, grace, left } = limits(spec, yield* Deadline.now, yield* Deadline.Current)
-    if (left === 0) return { decidedBy: undefined, struck: true }
+    const around = yield* Asking
+    if (left === 0) {
+      yield* Effect.suspend(() => passed(around, deadline))
+      return { decidedBy: undefined, struck: true }
+    }
 
     let decidedBy: Entry<A, E> | undefined
+    let struck = false
+    let ended = false
+    let rung = () => {}
+    const isOver = () => struck || decidedBy !== undefined
+    const strike = () => {
+      if (ended || isOver()) return
+      struck = true
+      around.setter(deadline)?.()
+      recorder.entries.forEach((entry) => entry.tag ?? entry.cancel?.())
+      rung()
+    }
     recorder.listener = {
       sourceEnded(entry: Entry<A, E>) {
-        if (decidedBy === undefined && spec.decides(entry)) decidedBy = entry
-      }
+        if (!isOver() && spec.decides(entry)) decidedBy = entry
+      },
+      strike
     }
     const ask: Ask<A, E, R> = (entry, effect) =>
       Effect.suspend(() => {
-        if (decidedBy !== undefined) return Effect.fail(decided)
+        if (isOver()) return Effect.fail(decided)
         const begun = Effect.suspend(() => {
           entry.begin()
           return effect
         })
-        return Effect.flatMap(Cleanup.detach(Effect.provideService(begun, Asking, entry), entry), () =>
-          decidedBy === undefined ? Effect.void : Effect.fail(decided)
+        const started = ({ cancel }: Cleanup.Running<A, E>) => void (entry.cancel = cancel)
+        return Effect.flatMap(Cleanup.detach(Effect.provideService(begun, Asking, entry), entry, started), () =>
+          isOver() ? Effect.fail(decided) : Effect.void
         )
       })
 
-    const wait = waitForCleanup(recorder, grace)
+    const wait = recorder.cleanup(grace)
     const asking = loop(ask, concurrency).pipe(
       Effect.catchIf(
         (error) => error instanceof Decided,
@@ -152,7 +169,12 @@ export const run = <A, E, R, E2 = never, R2 = never>(
       ),
       Effect.provideService(Deadline.Current, deadline)
     )
-    const struck = yield* strikes(asking, left).pipe(
+    const alarm = Effect.async<void>((resume) => {
+      rung = () => resume(Effect.void)
+      if (struck) rung()
+    })
+    const timer = Effect.raceFirst(Effect.zipRight(Effect.sleep(left), Effect.sync(strike)), alarm)
+    yield* stoppable(left === Infinity ? asking : Effect.raceFirst(asking, timer)).pipe(
       Effect.onInterrupt(() =>
         Effect.zipRight(
           Effect.sync(() => recorder.finished("cancelled", null, "caller")),
@@ -160,6 +182,7 @@ export const run = <A, E, R, E2 = never, R2 = never>(
         )
       )
     )
+    ended = true
     if (struck) recorder.entries.forEach((entry) => entry.timedOut())
     yield* wait
     return { decidedBy, struck }
@@ -188,37 +211,17 @@ export const limits = (
   const deadline = Math.min(ambient, start + limit)
   const left = Math.max(0, deadline - start)
   recorder.deadline = left
+  recorder.until = deadline
   return { concurrency, grace, deadline, left }
 }
 
 /**
- * Runs the loop that asks, and says whether the deadline struck.
- *
- * The loop has a fiber of its own, so that it stops at once also where the caller cannot be interrupted, and a daemon, so
- * that an interruption sent to such a caller waits: Effect passes it on to the caller's children in the same instant.
+ * Runs the loop that asks in a fiber of its own, so that it stops at once also where the caller cannot be interrupted; and a
+ * daemon, so that an interruption sent to such a caller waits: Effect passes it on to the caller's children in the same instant.
  */
-const strikes = <E, R>(asking: Effect.Effect<void, E, R>, left: number): Effect.Effect<boolean, E, R> => {
-  const timed =
-    left === Infinity
-      ? Effect.as(asking, false)
-      : Effect.timeoutTo(asking, { duration: left, onSuccess: () => false, onTimeout: () => true })
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDaemon(Cleanup.handled(timed)), (fiber) =>
+const stoppable = <A, E, R>(asking: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDaemon(Cleanup.handled(asking)), (fiber) =>
       Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
     )
   )
-}
-
-/**
- * Waits for cleanup, at most the grace and never beyond the deadline.
- *
- * @since 0.1.0
- * @category running
- */
-export const waitForCleanup = (recorder: Recorder, grace: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const limit = Math.min(grace, recorder.deadline - recorder.now())
-    return recorder.cleaning === 0 || !(limit > 0)
-      ? Effect.void
-      : Effect.asVoid(Effect.timeoutOption(Effect.interruptible(recorder.settled), limit))
-  })

@@ -34,6 +34,12 @@ export interface Asked {
    * is still being asked is overdue as well; at once if that is so now. Gives a way to be called no more.
    */
   readonly overdue: (holdsTheAnswer: () => void) => () => void
+  /**
+   * The way to make the answer around this source leave now, if it is the one that set this deadline (on the scale of
+   * `Deadline.Current`) and has not left. The limit that set a deadline answers for it: what only inherits it calls this
+   * first, and is told to stop by it.
+   */
+  readonly setter: (deadline: number) => (() => void) | undefined
 }
 
 const nothing = () => {}
@@ -53,6 +59,7 @@ export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/A
     served: nothing,
     refused: nothing,
     unhedged: nothing,
+    setter: () => undefined,
     // Outside any, nothing else is waited for.
     overdue: (holdsTheAnswer) => {
       holdsTheAnswer()
@@ -61,6 +68,41 @@ export class Asking extends Context.Reference<Asking>()("effect-muster/Receipt/A
     inner: () => ({ name: "unnamed", ended: nothing, cancelled: nothing, cleaned: nothing, gaveUp: nothing })
   })
 }) {}
+
+/**
+ * The same source with some functions of its own, for who runs a part of it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const within = (asking: Asked, own: Partial<Asked>): Asked => ({
+  name: asking.name,
+  progress: (text) => asking.progress(text),
+  inner: () => asking.inner(),
+  attempt: (kind) => asking.attempt(kind),
+  queued: (millis) => asking.queued(millis),
+  served: (from) => asking.served(from),
+  refused: (by) => asking.refused(by),
+  unhedged: (why) => asking.unhedged(why),
+  overdue: (holdsTheAnswer) => asking.overdue(holdsTheAnswer),
+  setter: (deadline) => asking.setter(deadline),
+  ...own
+})
+
+/**
+ * A deadline had passed before anything was asked. Where the answer around this one set it, that one leaves first, in a task
+ * of its own: it may be asking this source at this very moment.
+ *
+ * @since 0.1.0
+ * @category recording
+ */
+export const passed = (around: Asked, deadline: number): Effect.Effect<void> =>
+  around.setter(deadline) === undefined
+    ? Effect.void
+    : Effect.zipRight(
+        Effect.yieldNow(),
+        Effect.sync(() => around.setter(deadline)?.())
+      )
 
 /**
  * Says how far the source has got, such as `"4 of 10"`; the last word said stands in the receipt.

@@ -39,6 +39,8 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   required = false
   start: number | null = null
   end: number | null = null
+  /** The source whose end let this one start, if it had to wait: for room, or for what it depends on. */
+  after: Entry<unknown, unknown> | undefined = undefined
   /** The value of a success, or the whole outcome: a value is in most of them, and an outcome around it in few answers. */
   private held: unknown = undefined
   /** Cleanups of it that run. */
@@ -53,6 +55,11 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   /** The source is being asked now. */
   begin(): void {
+    if (this.recorder.isFull()) this.after = this.recorder.latest
+    this.started()
+  }
+
+  private started(): void {
     this.start = this.recorder.now()
     this.recorder.holding.began()
     this.counted = this.recorder.counting?.began(this)
@@ -75,6 +82,8 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
     this.held = held
     this.end = end
     this.left()
+    // The cast: who waits for it looks at its name and times alone.
+    this.recorder.latest = this as Entry<unknown, unknown>
     this.recorder.listener?.sourceEnded(this)
   }
 
@@ -105,6 +114,12 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   stepBack(): void {
     this.left()
     this.start = null
+  }
+
+  /** It is asked after all, having stepped back and waited for `after`. */
+  stepForward(after: Entry<unknown, unknown> | undefined): void {
+    if (after !== undefined) this.after = after
+    this.started()
   }
 
   cleaned(): void {
@@ -153,6 +168,11 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
 
   overdue(holdsTheAnswer: () => void): () => void {
     return this.recorder.holding.overdue(this, holdsTheAnswer)
+  }
+
+  setter(deadline: number): (() => void) | undefined {
+    const { ending, listener, until } = this.recorder
+    return deadline === until && ending === undefined ? listener?.strike && (() => listener.strike?.()) : undefined
   }
 
   private get guarding(): Guarding {
@@ -208,6 +228,12 @@ export class Entry<A, E> implements Cleanup.Watch<A, E>, Asked {
   /** Whether it threw, or raised a defect, or interrupted itself. */
   get died(): boolean {
     return this.tag === "Failed" && this.cause !== undefined && Option.isNone(Cause.failureOption(this.cause))
+  }
+
+  /** Whether it was being asked when the deadline came. */
+  get late(): boolean {
+    const { result } = this
+    return result._tag === "TimedOut" && result.by === "deadline"
   }
 
   /** When the last of it had ended, itself and its cleanup; `null` if that is not so, or not known. */

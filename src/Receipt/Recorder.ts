@@ -8,7 +8,7 @@ import type * as Cleanup from "../Cleanup.ts"
 import type { Ending, FirstCause, Receipt } from "../Receipt.ts"
 import { criticalPath } from "./CriticalPath.ts"
 import { Entry } from "./Entry.ts"
-import { firstCause } from "./FirstCause.ts"
+import { firstCause, type Reason } from "./FirstCause.ts"
 import { Holding } from "./Holding.ts"
 import { rounded, stopwatch } from "./Instant.ts"
 
@@ -25,6 +25,8 @@ export {
  */
 export interface Listener {
   sourceEnded(entry: Entry<unknown, unknown>): void
+  /** The deadline has come: the answer leaves in this instant, unless it has left. */
+  strike?(): void
   /** Nobody waits for the answer any more: stops what still runs, and lets go of what it knows. */
   forget?(): void
 }
@@ -74,8 +76,12 @@ export class Recorder {
   cleaning = 0
   /** When the answer had to leave, in milliseconds after the start. */
   deadline = Infinity
-  /** True when a source may have to wait for another to end before it is asked. */
-  bounded = false
+  /** The same instant on the scale of `Deadline.Current`. */
+  until = Infinity
+  /** How many sources of a list are asked at once: the others wait for room. */
+  concurrency = Infinity
+  /** The source that ended last so far, of those that ended by themselves. */
+  latest: Entry<unknown, unknown> | undefined = undefined
   traceId: string | null = null
   /** How many milliseconds before the start the request arrived that it answers. */
   waited = 0
@@ -83,8 +89,19 @@ export class Recorder {
   listener: Listener | undefined = undefined
   counting: Counting | undefined = undefined
   private finish:
-    { ending: Ending; elapsed: number; cause: FirstCause | null; last: Entry<unknown, unknown> | null } | undefined
+    | {
+        ending: Ending
+        elapsed: number
+        cause: FirstCause | null
+        /** The source that the answer waited for last. */
+        last: Entry<unknown, unknown> | null
+        /** The one whose end made the answer leave. */
+        decidedBy: Entry<unknown, unknown> | null
+      }
+    | undefined
   private settledAt: number | null = null
+  private asked = 0
+  private graceEnds: number | undefined = undefined
   private named: string | undefined = undefined
   /** Several ask for it, and nothing in it changes any more. */
   private final: Receipt | undefined = undefined
@@ -117,7 +134,7 @@ export class Recorder {
 
   /** The source whose end made the answer leave. */
   get decidedBy(): Entry<unknown, unknown> | undefined {
-    return this.finish?.last ?? undefined
+    return this.finish?.decidedBy ?? undefined
   }
 
   /** Adds a source that has not been asked yet. */
@@ -128,15 +145,38 @@ export class Recorder {
     return entry
   }
 
-  /** The answer leaves now. `decidedBy` is the source whose end made it leave, for blame and for the critical path. */
-  finished(ending: Ending, decidedBy: Entry<unknown, unknown> | null, kind?: "deadline" | "caller"): void {
+  /** Counts one more of a list that is asked; true when it had to wait for room. */
+  isFull(): boolean {
+    return this.asked++ >= this.concurrency
+  }
+
+  /**
+   * Waits for cleanup, at most for the grace in milliseconds and never beyond the deadline. The grace begins when this first
+   * runs: an interruption, or a scope that closes, does not begin it anew.
+   */
+  cleanup(grace: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.cleaning === 0) return Effect.void
+      const now = this.now()
+      this.graceEnds ??= Math.min(now + grace, this.deadline)
+      const left = this.graceEnds - now
+      return left > 0 ? Effect.asVoid(Effect.timeoutOption(Effect.interruptible(this.settled), left)) : Effect.void
+    })
+  }
+
+  /**
+   * The answer leaves now. `last` is the source that it waited for, for the critical path, and unless there is another
+   * reason also the one to blame.
+   */
+  finished(ending: Ending, last: Entry<unknown, unknown> | null, reason?: Reason): void {
     const elapsed = this.now()
     this.final = undefined
     this.finish = {
       ending,
       elapsed,
-      cause: firstCause(this.entries, ending, decidedBy, kind, elapsed),
-      last: decidedBy
+      cause: firstCause(this.entries, ending, last, reason, elapsed),
+      last,
+      decidedBy: reason === undefined ? last : null
     }
     if (this.cleaning === 0) this.settledAt = elapsed
   }
@@ -192,7 +232,7 @@ export class Recorder {
     const last = this.finish?.last ?? null
     const receipt = {
       ...this.summary(),
-      criticalPath: last === null ? [] : criticalPath(this.entries, last, this.bounded).map((entry) => entry.name),
+      criticalPath: last === null ? [] : criticalPath(last).map((entry) => entry.name),
       sources: this.entries.map((entry) => entry.receipt())
     }
     if (this.finish !== undefined && this.settledAt !== null) this.final = receipt
@@ -225,6 +265,15 @@ export class Recorder {
       firstCause: cause,
       victims: failed ? this.entries.filter(isVictim).map((entry) => entry.name) : []
     }
+  }
+
+  /**
+   * The source that the answer waited for when the deadline came: the first that was being asked, of those without which it
+   * could not leave, else of all.
+   */
+  awaited(pending: ReadonlyArray<Entry<unknown, unknown>>): Entry<unknown, unknown> | null {
+    const isLate = (entry: Entry<unknown, unknown>) => entry.late
+    return pending.find(isLate) ?? this.entries.find(isLate) ?? pending[0] ?? this.lastEnded()
   }
 
   /** The source that ended last, of those that were asked. */

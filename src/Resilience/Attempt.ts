@@ -5,7 +5,7 @@
  */
 import { Cause, type Exit } from "effect"
 import { type Attempt as Listed, describe } from "../Receipt.ts"
-import type { Asked } from "../Receipt/Asking.ts"
+import { type Asked, within } from "../Receipt/Asking.ts"
 
 /**
  * One call of a guard, as it happens.
@@ -40,21 +40,13 @@ export const begin = (asking: Asked, kind: Listed["kind"]): Attempt => {
     listed(outcome, error)
   }
   let handedOn = false
-  const asked: Asked = {
-    name: asking.name,
-    progress: (text) => asking.progress(text),
-    inner: () => asking.inner(),
+  const asked = within(asking, {
     attempt: (inner) => {
       if (handedOn || inner !== "first") return asking.attempt(inner)
       handedOn = true
       return end
-    },
-    queued: (millis) => asking.queued(millis),
-    served: (from) => asking.served(from),
-    refused: (by) => asking.refused(by),
-    unhedged: (why) => asking.unhedged(why),
-    overdue: (holdsTheAnswer) => asking.overdue(holdsTheAnswer)
-  }
+    }
+  })
   return {
     asked,
     ended: (exit) => end(outcomeOf(exit), exit._tag === "Failure" ? errorOf(exit.cause) : undefined),

@@ -63,11 +63,16 @@ export class Race<A, E> {
     })
   }
 
-  /** Waits until this is so, at most this many milliseconds. Call it where nothing is interrupted but by `restore`. */
-  within(millis: number, isSo: () => boolean, restore: Restore): Effect.Effect<void> {
+  /**
+   * Waits until this is so, at most this many milliseconds: then `onTime` is called. Call it where nothing is interrupted but
+   * by `restore`.
+   */
+  within(millis: number, isSo: () => boolean, restore: Restore, onTime = this.ring): Effect.Effect<void> {
     if (millis === Infinity) return restore(this.until(isSo))
     return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.sleep(millis))), (timer) => {
-      timer.addObserver(this.ring)
+      timer.addObserver((exit) => {
+        if (exit._tag === "Success") onTime()
+      })
       return Effect.ensuring(
         restore(this.until(() => timer.unsafePoll() !== null || isSo())),
         Effect.sync(() => timer.unsafeInterruptAsFork(FiberId.none))

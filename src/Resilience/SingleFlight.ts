@@ -6,7 +6,7 @@
 import { Effect, type Exit } from "effect"
 import * as Cleanup from "../Cleanup.ts"
 import * as Deadline from "../Deadline.ts"
-import { Asking } from "../Receipt/Asking.ts"
+import { Asking, passed } from "../Receipt/Asking.ts"
 import { Alarms } from "./Alarms.ts"
 import { type Key, toText } from "./Key.ts"
 import * as Sharing from "./Metrics/Sharing.ts"
@@ -97,7 +97,7 @@ export const make = <A, E = never>(options: { readonly name?: string | undefined
             const deadline = here.until - here.now
             const late = () =>
               new Deadline.DeadlineExceeded({ deadline: Math.max(0, deadline), pending: [asking.name] })
-            if (deadline <= 0) return late()
+            if (deadline <= 0) return Effect.zipRight(passed(asking, here.until), Effect.suspend(late))
 
             const found = flights.get(text)
             const flight = found ?? begin(text, asking.name)

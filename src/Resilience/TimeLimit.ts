@@ -8,12 +8,15 @@ import { dual } from "effect/Function"
 import * as Deadline from "../Deadline.ts"
 import * as Options from "../Options.ts"
 import { SourceTimedOut } from "../Outcome.ts"
-import { Asking } from "../Receipt/Asking.ts"
+import { Asking, within } from "../Receipt/Asking.ts"
 import { Race } from "./Race.ts"
 
 /**
  * Gives a source its own limit inside the deadline: it fails with `SourceTimedOut` at the limit, whatever the effect does,
  * and the ambient deadline inside it is shortened.
+ *
+ * A gather inside it that has no nearer deadline of its own does not answer first in the instant of the limit: the limit that
+ * set a deadline answers for it.
  *
  * `Effect.timeout` in its place would wait for the effect's cleanup.
  *
@@ -30,10 +33,27 @@ export const timeLimit: {
       Effect.gen(function* () {
         const millis = Options.duration("Source.timeLimit", "limit", limit)
         const asking = yield* Asking
+        const until = (yield* Deadline.now) + millis
+        const deadline = Math.min(until, yield* Deadline.Current)
         const race = new Race<A, E>()
-        const call = yield* race.start(Deadline.within(millis)(effect), asking.inner())
+        let struck = false
+        const strike = () => {
+          if (struck || race.ended.length > 0) return
+          struck = true
+          asking.setter(until)?.()
+          race.cancel()
+          race.ring()
+        }
+        const inside = within(asking, {
+          setter: (other) => (other === until && !struck ? strike : asking.setter(other))
+        })
+        const limited = effect.pipe(
+          Effect.provideService(Deadline.Current, deadline),
+          Effect.provideService(Asking, inside)
+        )
+        const call = yield* race.start(limited, asking.inner())
         yield* race
-          .within(millis, () => call.exit !== undefined, restore)
+          .within(millis, () => struck || call.exit !== undefined, restore, strike)
           .pipe(Effect.onInterrupt(() => Effect.sync(race.cancel)))
         if (call.exit !== undefined) return yield* race.answer(call)
         race.cancel()

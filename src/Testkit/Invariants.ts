@@ -207,7 +207,8 @@ export const criticalPathLeadsToTheAnswer: Invariant = {
       const last = criticalPath.at(-1)
       if (outcome === "failed" || outcome === "timed-out") {
         const source = firstCause?.source ?? undefined
-        if (last !== source) return `it leads to "${last}", but the first cause is "${source}"`
+        // Without one it was the stream of items: the path leads to what that had waited for.
+        if (source !== undefined && last !== source) return `it leads to "${last}", but the first cause is "${source}"`
       } else if (outcome !== "cancelled") {
         const reached = byName.get(last ?? "")?.end ?? 0
         const end = Math.max(0, ...sources.map((source) => (ends.has(source.outcome) ? (source.end ?? 0) : 0)))

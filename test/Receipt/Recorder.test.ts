@@ -216,7 +216,7 @@ describe("Recorder", () => {
 
     it("follows the chain of those that had to wait for each other, when their number was limited", () => {
       const { begun, clock, recorder } = recording()
-      recorder.bounded = true
+      recorder.concurrency = 1
       for (const [name, end] of [
         ["a", 100],
         ["b", 250],

@@ -62,6 +62,7 @@ export class Call extends Permits.Holder implements Alarm {
     this.at = this.arrival.until
     this.expired = this.at <= this.arrival.now + Alarms.tolerance
     if (!this.expired) return this.ward.alarms.set(this)
+    this.arrival.asking.setter(this.at)?.()
     this.ward.leave(this, this.arrival.now)
     this.wake?.()
   }

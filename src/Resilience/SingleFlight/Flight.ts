@@ -43,6 +43,7 @@ export class Passenger<A, E> implements Alarm {
   ring(): void {
     this.at = this.arrival.until
     if (this.at > this.arrival.now + Alarms.tolerance) return this.flight.alarms.set(this)
+    this.arrival.asking.setter(this.at)?.()
     this.flight.leave(this)
     this.land("late")
   }
@@ -152,6 +153,8 @@ export class Flight<A, E> implements Cleanup.Watch<A, E> {
       const off = Array.from(this.passengers, ({ arrival }) => arrival.asking.overdue(tell))
       return () => off.forEach((stop) => stop())
     },
+    // There is no deadline inside a flight.
+    setter: () => undefined,
     inner: () => {
       let watch: Cleanup.Watch<unknown, unknown> | undefined
       return {
