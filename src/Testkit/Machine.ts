@@ -172,7 +172,11 @@ class Machine implements Clock.Clock, Scheduler.Scheduler {
   }
 
   private schedule(at: number, wake: () => void): Timer {
-    const timer: Timer = { at, order: this.ties === "backward" ? -this.scheduled++ : this.scheduled++, wake }
+    const timer: Timer = {
+      at: inNanoseconds(at),
+      order: this.ties === "backward" ? -this.scheduled++ : this.scheduled++,
+      wake
+    }
     this.timers.splice(this.place(timer), 0, timer)
     return timer
   }
@@ -195,6 +199,9 @@ class Machine implements Clock.Clock, Scheduler.Scheduler {
     return low
   }
 }
+
+/** Whole ones, as Effect's clock has them: 2.1 and 10.245 make 12.345, which they do not as floats. */
+const inNanoseconds = (millis: number) => Math.round(millis * 1e6) / 1e6
 
 /** Counts the fibers that are alive. */
 class Living extends Supervisor.AbstractSupervisor<number> {

@@ -75,6 +75,18 @@ describe("Testkit.replay of what happened over the demo's services", { timeout: 
     })
   )
 
+  it.effect("has a source end in the very microsecond in which it ended, also one that waited for its place", () =>
+    Effect.gen(function* () {
+      const [first, second] = [0.1, 0.3]
+      // As floats, the two durations make more than the end.
+      assert.isAbove(first + (second - first), second)
+      const recorded = receipt([source("profile", first), source("orders", second, { start: first })])
+      const { elapsed } = yield* Testkit.replay(recorded, dashboard, { aggregator: { concurrency: 1 } })
+
+      assert.strictEqual(elapsed, second)
+    })
+  )
+
   it.effect("has those wait for their place again that waited for it", () =>
     Effect.gen(function* () {
       const recorded = receipt([source("profile", 30), source("orders", 50, { start: 30 })])
