@@ -11,6 +11,7 @@ import type { DeadlineExceeded } from "./Deadline.ts"
 import type * as Gather from "./Gather.ts"
 import { isKnown } from "./Gather/Calling.ts"
 import type { Member, Outcomes } from "./Gather/Shape.ts"
+import { isJsonNumber } from "./Json.ts"
 import type * as Source from "./Source.ts"
 
 /**
@@ -134,7 +135,7 @@ export const make = <I, A, const S extends Sources, IEncoded = I, AEncoded = A>(
     stream: (value: I) => Aggregator.stream(name, sources(value), options),
     decode: (value: unknown) =>
       orElse(decodeInput(value, strictly), (error) =>
-        Either.left(new InputRejected({ aggregation: name, ...firstIssue(error) }))
+        Either.left(new InputRejected({ aggregation: name, ...inexactIssue(value, firstIssue(error)) }))
       ),
     encode: (value: A) =>
       orElse(encodeOutput(value), (error) =>
@@ -154,7 +155,35 @@ const orElse = <A, E, F>(
   return Either.isRight(result) ? Either.right(result.right) : otherwise(result.left)
 }
 
-const firstIssue = (error: ParseResult.ParseError) => {
+interface Issue {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly field: string
+  readonly reason: string
+}
+
+const firstIssue = (error: ParseResult.ParseError): Issue => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  return { field: issue?.path.map(String).join(".") ?? "", reason: issue?.message ?? "it does not fit" }
+  return issueAt(issue?.path ?? [], issue?.message ?? "it does not fit")
+}
+
+const issueAt = (path: Issue["path"], reason: string): Issue => ({ path, field: path.map(String).join("."), reason })
+
+/** To a schema, a `JsonNumber` is an object with members of its own, and to a reader a number that is refused as none. */
+const inexactIssue = (value: unknown, issue: Issue): Issue => {
+  let at = value
+  for (let depth = 0; depth <= issue.path.length; depth++) {
+    if (isJsonNumber(at)) {
+      const isTold = depth === issue.path.length && !issue.reason.startsWith("Expected number")
+      return isTold
+        ? issue
+        : issueAt(
+            issue.path.slice(0, depth),
+            `${at.text.slice(0, 100)} is a number that JavaScript cannot hold exactly`
+          )
+    }
+    if (typeof at !== "object" || at === null || depth === issue.path.length) return issue
+    // It has this member or it has none.
+    at = (at as Readonly<Record<PropertyKey, unknown>>)[issue.path[depth]!]
+  }
+  return issue
 }

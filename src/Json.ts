@@ -203,6 +203,16 @@ export const isWhole = (number: Numeric): boolean =>
   typeof number === "number" ? Number.isInteger(number) : Decimal.isWhole(decimal(number))
 
 /**
+ * True if a whole number lies between two numbers, or is one of them.
+ *
+ * @since 0.1.0
+ * @category comparing
+ */
+export const hasWholeBetween = (min: Numeric, max: Numeric): boolean =>
+  compare(min, max) <= 0 &&
+  (isWhole(min) || isWhole(max) || Decimal.floor(decimal(min)) !== Decimal.floor(decimal(max)))
+
+/**
  * A number as text that is no JSON, such as a part of a URL: in digits alone, without an exponent (`1000000000000000000000`, where
  * `String` gives `1e+21`); a {@link JsonNumber} as it is written.
  *

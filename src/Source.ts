@@ -6,6 +6,7 @@
 import { type Cause, Context, Effect, Option, Predicate, type Redacted, Schema, type Scope } from "effect"
 import { dual } from "effect/Function"
 import * as Promising from "./Gather/Promising.ts"
+import type { Numeric } from "./Json.ts"
 
 export {
   /** @since 0.1.0 */
@@ -262,7 +263,7 @@ export interface ServiceSettings {
  */
 export interface SqlQuestion {
   readonly text: ReadonlyArray<string>
-  readonly params: ReadonlyArray<string | number | boolean | null>
+  readonly params: ReadonlyArray<string | Numeric | boolean | null>
 }
 
 /**

@@ -72,6 +72,17 @@ const size = (a: Decimal, b: Decimal): number => {
 export const isWhole = ({ digits, point }: Decimal): boolean => point >= BigInt(digits.length)
 
 /**
+ * The greatest whole number that is no greater than a number with a fraction.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const floor = ({ digits, negative, point }: Decimal): bigint => {
+  const whole = point <= 0n ? 0n : BigInt(digits.slice(0, Number(point)))
+  return negative ? -whole - 1n : whole
+}
+
+/**
  * In digits alone, without an exponent: `1000000000000000000000` for `1e+21`.
  *
  * @since 0.1.0

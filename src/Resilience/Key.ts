@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
 
 /**
@@ -27,7 +28,7 @@ export type Key =
   | { readonly public: true; readonly caller?: undefined; readonly call: ReadonlyArray<Part> }
 
 /** @since 0.1.0 */
-export type Part = string | number | boolean | null
+export type Part = string | number | bigint | Json.JsonNumber | boolean | null
 
 /**
  * A key as text: two keys have the same if they are the same. Without a caller or `public: true`, which types may fail to
@@ -44,13 +45,13 @@ export const toText = (where: string, key: Key): string => {
   for (const part of call) {
     if (!isPart(part)) Options.refuse(where, "key.call", part, "made of texts, finite numbers, booleans and null")
   }
-  if (isPublic === true && caller === undefined) return `public ${JSON.stringify(call)}`
+  if (isPublic === true && caller === undefined) return `public ${Json.stringify(call)}`
   if (isPublic !== undefined) Options.refuse(where, "key.public", isPublic, "true, and without a caller")
   if (typeof caller !== "string" || caller === "") {
     Options.refuse(where, "key.caller", caller, "who asks, unless the answer is the same for everybody: public: true")
   }
-  return `caller ${JSON.stringify([caller, ...call])}`
+  return `caller ${Json.stringify([caller, ...call])}`
 }
 
 const isPart = (part: unknown): part is Part =>
-  part === null || typeof part === "string" || typeof part === "boolean" || Number.isFinite(part)
+  part === null || ["string", "boolean", "bigint"].includes(typeof part) || Json.isNumeric(part)

@@ -126,7 +126,7 @@ class Visit implements Tracked {
 
   private died(cause: Cause.Cause<unknown>): Reply {
     this.options.fork(logBug(this.exchange, cause), Context.empty())
-    return Problem.respond(Problem.bug(this.exchange.receipt))
+    return Problem.respond(Problem.bug(this.exchange.receipt, cause))
   }
 
   private send(given: Reply): void {

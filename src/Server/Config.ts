@@ -5,6 +5,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { dirname } from "node:path"
+import { isJsonNumber } from "../Json.ts"
 import type { Drivers } from "../Source.ts"
 import * as Checks from "./Config/Checks.ts"
 import * as Document from "./Config/Document.ts"
@@ -109,7 +110,7 @@ const read = (file: string) =>
   })
 
 const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isJsonNumber(value)
 
 const withoutExtensions = (value: unknown) =>
   isMapping(value) ? Object.fromEntries(Object.entries(value).filter(([name]) => !File.isExtension(name))) : value

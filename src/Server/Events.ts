@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Exit, FiberId, Mailbox, Schedule, Stream } from "effect"
-import * as Json from "../Json.ts"
 import { types } from "./Accept.ts"
 import type { Exchange } from "./Exchange.ts"
 import * as Problem from "./Problem.ts"
@@ -109,8 +108,8 @@ const text = new TextEncoder()
 
 const encode = {
   sse: (event: string, data: object, id: string | undefined) =>
-    text.encode(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${Json.stringify(data)}\n\n`),
-  ndjson: (event: string, data: object) => text.encode(`${Json.stringify({ event, ...data })}\n`)
+    text.encode(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${Reply.written(data)}\n\n`),
+  ndjson: (event: string, data: object) => text.encode(`${Reply.written({ event, ...data })}\n`)
 }
 
 /** For proxies that close what is silent, and to learn that nobody listens any more. */

@@ -21,11 +21,11 @@ export class Exchange {
   /** A name for it: its own `x-request-id` if that can be read, else a new one. */
   readonly id: string
   readonly method: string
-  readonly url: string
+  url: string
   /** Without the query, which may hold what is nobody's business. */
   readonly path: string
   /** By their names in lower case. */
-  readonly headers: Readonly<Record<string, string | undefined>>
+  headers: Readonly<Record<string, string | undefined>>
   readonly client: string | undefined
   /** The path of the endpoint, once it is known. */
   route: string | undefined = undefined
@@ -59,14 +59,23 @@ export class Exchange {
     this.memory = memory.account()
     this.start = clock.unsafeCurrentTimeNanos() - BigInt(Math.round(late * 1e6))
     this.method = message.method!
-    this.url = message.url!
     // Node gives lists only for cookies that are set, which no request does.
     this.headers = message.headers as Exchange["headers"]
+    this.url = message.url!
+    if (!this.url.startsWith("/")) this.readWhole()
     const given = this.headers["x-request-id"]
     this.id = given !== undefined && /^[\w.:+/=@-]{1,128}$/.test(given) ? given : crypto.randomUUID()
     const end = this.url.search(/[?#]/)
     this.path = end < 0 ? this.url : this.url.slice(0, end)
     this.client = message.socket.remoteAddress
+  }
+
+  /** `GET http://host/path`, which names the host itself (RFC 9112, 3.2.2). */
+  private readWhole(): void {
+    const [, host, rest] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(this.url) ?? []
+    if (host === undefined || rest === undefined) return
+    this.url = rest.startsWith("/") ? rest : `/${rest}`
+    this.headers = { ...this.headers, host }
   }
 
   /** When it arrived, on the scale of `Deadline.Current`. */

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Either, type Schema, SchemaAST } from "effect"
+import { Duration, Effect, Either, Option, type Schema, SchemaAST } from "effect"
 import type { IncomingMessage } from "node:http"
 import * as Deadline from "../Deadline.ts"
+import * as Json from "../Json.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { Exchange } from "./Exchange.ts"
 import { make as problem, type Problem, rejected } from "./Problem.ts"
@@ -22,6 +23,8 @@ export interface Field {
   readonly kind: "text" | "number" | "boolean"
   /** The query may repeat it: `?tag=a&tag=b`. */
   readonly list: boolean
+  /** The schema makes a JavaScript number of its text, and so gives the nearest of those. */
+  readonly isNearest: boolean
 }
 
 /**
@@ -30,15 +33,19 @@ export interface Field {
  * @since 0.1.0
  * @category getters
  */
-export const fieldsOf = (schema: Schema.Schema.All): ReadonlyMap<string, Field> =>
-  new Map(
-    SchemaAST.getPropertySignatures(SchemaAST.encodedAST(schema.ast)).map(({ name, type }) => [
-      String(name),
-      fieldOf(type)
-    ])
+export const fieldsOf = ({ ast }: Schema.Schema.All): ReadonlyMap<string, Field> => {
+  const decoded = new Map(
+    SchemaAST.getPropertySignatures(SchemaAST.typeAST(ast)).map(({ name, type }) => [name, fieldOf(type)])
   )
+  return new Map(
+    SchemaAST.getPropertySignatures(SchemaAST.encodedAST(ast)).map(({ name, type }) => {
+      const field = fieldOf(type)
+      return [String(name), { ...field, isNearest: field.kind === "text" && decoded.get(name)?.kind === "number" }]
+    })
+  )
+}
 
-const fieldOf = (ast: SchemaAST.AST): Field => {
+const fieldOf = (ast: SchemaAST.AST): Omit<Field, "isNearest"> => {
   const types = membersOf(ast).filter((type) => !SchemaAST.isUndefinedKeyword(type))
   const list = types.find(SchemaAST.isTupleType)
   if (list !== undefined) {
@@ -46,7 +53,8 @@ const fieldOf = (ast: SchemaAST.AST): Field => {
     return { ...(SchemaAST.isTupleType(item) ? textual : fieldOf(item)), list: true }
   }
   const are = (isKind: (type: SchemaAST.AST) => boolean) => types.length > 0 && types.every(isKind)
-  if (are((type) => SchemaAST.isNumberKeyword(type) || isLiteral(type, "number"))) return { ...textual, kind: "number" }
+  if (are((type) => SchemaAST.isNumberKeyword(type) || isLiteral(type, "number") || isDeclared(type)))
+    return { ...textual, kind: "number" }
   if (are((type) => SchemaAST.isBooleanKeyword(type) || isLiteral(type, "boolean")))
     return { ...textual, kind: "boolean" }
   return textual
@@ -55,9 +63,17 @@ const fieldOf = (ast: SchemaAST.AST): Field => {
 const membersOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> =>
   SchemaAST.isUnion(ast) ? ast.types.flatMap(membersOf) : [ast]
 
-const textual: Field = { kind: "text", list: false }
+const textual = { kind: "text", list: false } as const
 
 const isLiteral = (ast: SchemaAST.AST, kind: string) => SchemaAST.isLiteral(ast) && typeof ast.literal === kind
+
+/** A schema of one's own, of which its JSON Schema says that it is a number. */
+const isDeclared = (ast: SchemaAST.AST) =>
+  SchemaAST.isDeclaration(ast) &&
+  Option.exists(
+    SchemaAST.getJSONSchemaAnnotation(ast),
+    (schema) => "type" in schema && (schema.type === "number" || schema.type === "integer")
+  )
 
 /**
  * Reads an input: the fields in the path, and those of the query (`GET`, at once) or of the body (`POST`). Parameters whose
@@ -79,6 +95,7 @@ export const read = (
   for (const name of endpoint.params) {
     const text = params[name] ?? ""
     if (control.test(text)) return refuse(name, held)
+    if (isLost(fields.get(name), text)) return refuse(name, lost(text))
     given.set(name, valueOf(fields.get(name), text))
   }
   const query = readQuery(exchange.url)
@@ -88,13 +105,14 @@ export const read = (
   if (odd !== undefined) return refuse(odd[0], held)
   if (endpoint.method === "POST") {
     return inQuery[0] === undefined
-      ? Effect.flatMap(readBody(exchange, endpoint.maxBody), (body) => withBody(given, body, refuse))
+      ? Effect.flatMap(readBody(exchange, endpoint.maxBody), (body) => withBody(given, body, fields, refuse))
       : refuse(inQuery[0][0], "belongs into the body")
   }
   for (const [name, text] of inQuery) {
     const field = fields.get(name)
     const before = given.get(name)
     if (before !== undefined && field?.list !== true) return refuse(name, "is given twice")
+    if (isLost(field, text)) return refuse(name, lost(text))
     const value = valueOf(field, text)
     given.set(name, field?.list === true ? [...(Array.isArray(before) ? before : []), value] : value)
   }
@@ -107,10 +125,13 @@ const held = "has a control character in it"
 const withBody = (
   given: ReadonlyMap<string, unknown>,
   body: unknown,
+  fields: ReadonlyMap<string, Field>,
   refuse: (field: string, reason: string) => Either.Either<never, Problem>
 ): Either.Either<unknown, Problem> => {
   const fault = faultIn(body)
   if (fault !== undefined) return refuse(...fault)
+  for (const [name, value] of isRecord(body) ? Object.entries(body) : [])
+    if (typeof value === "string" && isLost(fields.get(name), value)) return refuse(name, lost(value))
   if (given.size === 0) return Either.right(body)
   if (!isRecord(body)) return refuse("", "the body is no object")
   const twice = Object.keys(body).find((name) => given.has(name))
@@ -141,20 +162,26 @@ const readQuery = (url: string): ReadonlyArray<readonly [name: string, value: st
 }
 
 const valueOf = (field: Field | undefined, text: string): unknown => {
-  if (field?.kind === "number" && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text)
+  if (field?.kind === "number") return Json.toNumeric(text) ?? text
   if (field?.kind === "boolean" && (text === "true" || text === "false")) return text === "true"
   return text
 }
 
+/** True for a text that its schema would make the nearest JavaScript number of, without a word. */
+const isLost = (field: Field | undefined, text: string) =>
+  field?.isNearest === true && Json.isJsonNumber(Json.toNumeric(text))
+
+const lost = (text: string) => `${text.slice(0, 100)} is a number that JavaScript cannot hold exactly`
+
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+  typeof value === "object" && value !== null && !Array.isArray(value) && !Json.isJsonNumber(value)
 
 const deepest = 64
 
 /** The path of the first text that holds a control character, or of what is nested so deeply that it is an attack. */
 const faultIn = (value: unknown, path: ReadonlyArray<string> = []): [field: string, reason: string] | undefined => {
   if (typeof value === "string" && controlInText.test(value)) return [path.join("."), held]
-  if (typeof value !== "object" || value === null) return undefined
+  if (typeof value !== "object" || value === null || Json.isJsonNumber(value)) return undefined
   if (path.length === deepest) return [path.slice(0, 3).join("."), `is nested more than ${deepest} levels deep`]
   for (const [name, member] of Object.entries(value)) {
     const inner = [...path, name]
@@ -179,13 +206,14 @@ const readBody = ({ headers, message }: Exchange, maxBody: number): Effect.Effec
     )
     if (Number(headers["content-length"] ?? 0) > maxBody) return yield* Effect.fail(tooLarge)
     const bytes = yield* inTime(readAll(message, maxBody, tooLarge))
-    return yield* Effect.try({
-      try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
-      // The message of the parser would quote the body.
-      catch: () =>
-        problem("invalid-input", bytes.length === 0 ? "The body is empty" : "The body is not JSON", { field: "" })
-    })
+    if (bytes.length === 0) return yield* Effect.fail(problem("invalid-input", "The body is empty", { field: "" }))
+    return yield* Either.mapLeft(Either.flatMap(textOf(bytes), Json.parse), (reason) =>
+      problem("invalid-input", `The body ${reason}`, { field: "" })
+    )
   })
+
+const textOf = (bytes: Uint8Array): Either.Either<string, string> =>
+  Either.try({ try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes), catch: () => "is no UTF-8" })
 
 /** Not as a stream of the platform, which closes the connection when it is not read to its end: nobody could be answered. */
 const readAll = (message: IncomingMessage, maxBody: number, tooLarge: Problem): Effect.Effect<Buffer, Problem> =>

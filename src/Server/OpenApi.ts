@@ -5,6 +5,7 @@
  */
 import { JSONSchema, type Schema, type SchemaAST } from "effect"
 import * as Schemas from "effect/SchemaAST"
+import { isJsonNumber } from "../Json.ts"
 import { Receipt } from "../Receipt.ts"
 import { types } from "./Accept.ts"
 import type { Endpoint } from "./Endpoint.ts"
@@ -66,8 +67,13 @@ const jsonSchema = (ast: SchemaAST.AST, definitions: Record<string, JSONSchema.J
 }
 
 /** Those of Effect say no more than the rest of the schema does, and there may be only one of each in a document. */
-const withoutIds = (schema: unknown): unknown =>
-  JSON.parse(JSON.stringify(schema), (name, value) => (name === "$id" ? undefined : value))
+const withoutIds = (schema: unknown): unknown => {
+  if (Array.isArray(schema)) return schema.map(withoutIds)
+  if (typeof schema !== "object" || schema === null || isJsonNumber(schema)) return schema
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([name, member]) => (name === "$id" ? [] : [[name, withoutIds(member)]]))
+  )
+}
 
 const operation = (endpoint: Endpoint<unknown>, schemaOf: (ast: SchemaAST.AST) => unknown): Json => {
   const answer = schemaOf(Schemas.encodedAST(endpoint.output.ast))

@@ -3,12 +3,14 @@
  *
  * @since 0.1.0
  */
+import { Cause } from "effect"
 import type { InputRejected } from "../Aggregation.ts"
 import { SourceFailed } from "../Aggregator.ts"
 import { DeadlineExceeded } from "../Deadline.ts"
 import { describe, type Receipt } from "../Receipt.ts"
 import * as Source from "../Source.ts"
 import { types } from "./Accept.ts"
+import { ReferenceUnusable } from "./Config/Template.ts"
 import * as Reply from "./Reply.ts"
 
 /**
@@ -28,6 +30,7 @@ export const kinds = {
   "unsupported-media-type": [415, "The body must be JSON"],
   misdirected: [421, "This host is not served here"],
   "internal-error": [500, "There is a bug in the server"],
+  "answer-unwritable": [500, "The answer cannot be written as JSON"],
   "source-failed": [502, "A source failed"],
   "source-refused": [503, "A source is not asked for now"],
   overloaded: [503, "There are too many requests in flight"],
@@ -179,6 +182,7 @@ const reasonOf = (error: unknown): string | undefined =>
 const verb = (error: unknown): string => {
   if (error instanceof Source.SourceUnavailable) return "is unavailable"
   if (error instanceof Source.SourceRejected) return "rejected the request"
+  if (error instanceof ReferenceUnusable) return "was not asked"
   return error instanceof Source.SourceMalformed ? "gave a malformed answer" : "failed"
 }
 
@@ -189,12 +193,14 @@ const retryAfterOf = (error: unknown): number =>
     : 1_000
 
 /**
- * A bug: whoever asks learns the name of the source it is in, the log all the rest.
+ * A bug: whoever asks learns the name of the source it is in, or why the answer cannot be written; the log has all the rest.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const bug = (receipt: Receipt | undefined): Problem => {
+export const bug = (receipt: Receipt | undefined, cause: Cause.Cause<unknown>): Problem => {
+  const defect = Cause.squash(cause)
+  if (defect instanceof Reply.Unwritable) return make("answer-unwritable", `It ${defect.reason}`)
   const source = receipt?.firstCause?.source ?? null
   return source === null
     ? make("internal-error", "The log of the server says more")

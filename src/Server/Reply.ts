@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Stream } from "effect"
+import { Data, type Stream } from "effect"
 import * as Json from "../Json.ts"
 
 /**
@@ -85,10 +85,49 @@ export const empty = (headers: Readonly<Record<string, string>> = {}): Reply => 
 })
 
 /**
+ * A value that cannot be written as JSON, which is a bug in the program that made it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unwritable extends Data.TaggedError("Unwritable")<{
+  /** To be put behind "it" or "the answer". */
+  readonly reason: string
+}> {
+  override get message() {
+    return `It cannot be written as JSON: it ${this.reason}`
+  }
+}
+
+/**
+ * A value as the text of JSON; a value of `undefined` is `null`. Throws {@link Unwritable}.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const written = (value: unknown): string => orUnwritable(() => Json.stringify(value)) ?? "null"
+
+const orUnwritable = <A>(write: () => A): A => {
+  try {
+    return write()
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new Unwritable({ reason: "is nested too deeply, some 1,000 levels are enough" })
+    if (error instanceof TypeError && /circular/i.test(error.message))
+      throw new Unwritable({ reason: "is a part of itself" })
+    throw error
+  }
+}
+
+/**
  * A value as JSON that no cache keeps; a value of `undefined` is `null`.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const json = (value: unknown, { headers, status, type = "application/json" }: Partial<Head> = {}): Reply =>
-  make(Json.pieces(value) ?? "null", { status, type, headers: { "cache-control": "no-store", ...headers } })
+  make(orUnwritable(() => Json.pieces(value)) ?? "null", {
+    status,
+    type,
+    headers: { "cache-control": "no-store", ...headers }
+  })

@@ -40,11 +40,15 @@ export const make = (routes: ReadonlyArray<Route>, hint: string): App => {
     caseSensitive: true,
     ignoreDuplicateSlashes: false,
     ignoreTrailingSlash: false,
-    maxParamLength: 2_000
+    // As long as the head of a request may be: an input says itself how long it may be.
+    maxParamLength: 1_000_000
   })
   for (const { handler, method, path } of routes) router.on("GET", path, method === "*" ? handler : reading(handler))
   return (exchange) => {
-    const found = router.find("GET", exchange.url)
+    const { path, url } = exchange
+    if (url.includes("#")) return fragment
+    // To the router, what follows a semicolon is no part of the path.
+    const found = router.find("GET", path.includes(";") ? path.replaceAll(";", "%3B") : path)
     return found === undefined ? nowhere(exchange, hint) : found.handler(exchange, found.params)
   }
 }
@@ -56,9 +60,13 @@ const reading =
 
 const notAllowed = Problem.respond(Problem.notAllowed("GET, HEAD"))
 
-const nowhere = ({ url }: Exchange, hint: string) => {
+const fragment = Problem.respond(
+  Problem.make("invalid-input", `A request has no fragment: write # as %23`, { field: "" })
+)
+
+const nowhere = ({ path }: Exchange, hint: string) => {
   try {
-    decodeURI(url)
+    decodeURI(path)
     return Problem.respond(Problem.make("not-found", hint))
   } catch {
     return Problem.respond(Problem.make("invalid-input", "The path is not percent-encoded UTF-8", { field: "" }))

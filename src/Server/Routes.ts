@@ -5,6 +5,7 @@
  */
 import type { Context } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
+import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
 import * as Docs from "./Docs.ts"
 import type { Drain } from "./Drain.ts"
@@ -80,7 +81,7 @@ export const make = (
     byPath.set(path, [...there, endpoint])
   }
   const { drain, inFlight, info, recent } = options
-  const openApi = JSON.stringify(OpenApi.document(endpoints, info))
+  const openApi = Json.stringify(OpenApi.document(endpoints, info))!
   const document = Reply.make(openApi, { type: "application/json" })
   const docs = Docs.respond(endpoints, info)
   return Router.make(

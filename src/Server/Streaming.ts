@@ -10,6 +10,7 @@
  */
 import { Cause, type Context, Effect, Exit } from "effect"
 import type { Aggregator } from "../Aggregator.ts"
+import * as Json from "../Json.ts"
 import * as Outcome from "../Outcome.ts"
 import { describe, type SourceReceipt } from "../Receipt.ts"
 import { rounded } from "../Receipt/Instant.ts"
@@ -88,13 +89,17 @@ const tell = <R>(
     over = true
     const { receipt } = exchange
     for (const { end, error, name, outcome } of receipt?.sources ?? [])
-      if (!told.has(name)) write("source", { source: name, outcome, at: end, ...errorOf(error) })
+      if (!told.has(name)) {
+        told.add(name)
+        write("source", { source: name, outcome, at: end, ...errorOf(error) })
+      }
     const last = !endpoint.receipts || receipt === undefined
     write(event, data, last ? Events.lastId : undefined)
     if (!last) write("receipt", receipt, Events.lastId)
   }
 
-  const died = Effect.sync(() => finish("problem", Problem.body(Problem.bug(exchange.receipt))))
+  const died = (cause: Cause.Cause<unknown>) =>
+    Effect.sync(() => finish("problem", Problem.body(Problem.bug(exchange.receipt, cause))))
   const asked = wished.handling === "lenient" && question.lenient ? question.lenient(listen) : question.strict(listen)
   return Effect.flatMap(asked, (answer) =>
     Effect.sync(() => finish("answer", { complete: exchange.receipt?.outcome === "succeeded", answer }))
@@ -102,7 +107,7 @@ const tell = <R>(
     Effect.catchAllCause((cause) => {
       if (Cause.isInterruptedOnly(cause)) return Effect.void
       const failure = Cause.failureOption(cause)
-      if (failure._tag === "None") return Effect.zipRight(logBug(exchange, cause), died)
+      if (failure._tag === "None") return Effect.zipRight(logBug(exchange, cause), died(cause))
       return Effect.sync(() => finish("problem", Problem.body(Problem.unanswered(failure.value, endpoint.receipts))))
     })
   )
@@ -113,7 +118,7 @@ const valueOf = ({ values }: Endpoint<unknown>, source: string, value: unknown):
   if (values === undefined) return {}
   try {
     const shown = values(source, value)
-    return JSON.stringify(shown) === undefined ? {} : { value: shown }
+    return Json.stringify(shown) === undefined ? {} : { value: shown }
   } catch {
     return {}
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { JsonNumber } from "../../src/Json.ts"
 import { type Key, toText } from "../../src/Resilience/Key.ts"
 import { refuses } from "./Calls.ts"
 
@@ -17,7 +18,10 @@ describe("Key", () => {
       { public: true, call: ["alice", "orders", 42] },
       { public: true, call: ["orders", 42] },
       { public: true, call: [true] },
-      { public: true, call: ["true"] }
+      { public: true, call: ["true"] },
+      { public: true, call: [new JsonNumber("9007199254740993")] },
+      { public: true, call: [9007199254740992n] },
+      { public: true, call: ["9007199254740993"] }
     ]
     assert.strictEqual(new Set(keys.map(text)).size, keys.length)
     assert.strictEqual(text({ caller: "alice", call: ["orders", 42] }), text(keys[0]!))

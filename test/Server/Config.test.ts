@@ -226,6 +226,84 @@ endpoints:
     })
   )
 
+  it.effect("has no rule that no input can meet", () =>
+    Effect.gen(function* () {
+      const text = "expected text of 1 to 1000 characters"
+      for (const [rules, ...expected] of [
+        [
+          "{ type: string, oneOf: [1.10, 2, a, true] }",
+          `oneOf.0: ${text}, but it is 1.1; write it in quotes: "1.10"`,
+          `oneOf.1: ${text}, but it is 2; write it in quotes: "2"`,
+          `oneOf.3: ${text}, but it is true; write it in quotes: "true"`
+        ],
+        [
+          "{ type: string, default: 9007199254740993 }",
+          `default: ${text}, but it is 9007199254740993; write it in quotes: "9007199254740993"`
+        ],
+        [`{ type: number, oneOf: [1, "2"] }`, `oneOf.1: expected a number, but it is "2"; write it without quotes`],
+        [
+          `{ type: boolean, oneOf: ["true"] }`,
+          `oneOf.0: expected true or false, but it is "true"; write it without quotes`
+        ],
+        ["{ type: integer, oneOf: [1, 1.5] }", "oneOf.1: expected a whole number, but it is 1.5"],
+        ["{ type: integer, oneOf: [1, 7], max: 5 }", "oneOf.1: expected a whole number up to 5, but it is 7"],
+        ["{ type: number, oneOf: [null] }", "oneOf.0: expected a number, but it is nothing"],
+        ["{ type: number, oneOf: [] }", "oneOf: expected at least one value"],
+        [`{ type: string, oneOf: [a, b2], pattern: "[a-z]" }`, `oneOf.1: ${text}, like [a-z], but it is "b2"`],
+        [`{ type: string, oneOf: [abc], max: 2 }`, `oneOf.0: expected text of 1 to 2 characters, but it is "abc"`],
+        [`{ type: string, default: b2, pattern: "[a-z]" }`, `default: ${text}, like [a-z], but it is "b2"`],
+        [
+          "{ type: integer, default: 9007199254740993, max: 9007199254740992 }",
+          "default: expected a whole number up to 9007199254740992, but it is 9007199254740993"
+        ],
+        [
+          "{ type: number, min: 9007199254740993, max: 9007199254740992 }",
+          "max: is less than min, which is 9007199254740993"
+        ],
+        ["{ type: integer, min: 1.2, max: 1.8 }", "max: no whole number lies between min, which is 1.2, and it"],
+        ["{ type: integer, min: -1.8, max: -1.2 }", "max: no whole number lies between min, which is -1.8, and it"],
+        [
+          "{ type: integer, min: 9007199254740993.1, max: 9007199254740993.9 }",
+          "max: no whole number lies between min, which is 9007199254740993.1, and it"
+        ],
+        ["{ type: string, min: 1.2, max: 1.8 }", "max: no whole number lies between min, which is 1.2, and it"],
+        ["{ type: string, min: 3, max: 2 }", "max: is less than min, which is 3"],
+        ["{ type: string, min: 1001 }", "min: is more than max, which is 1000 unless it is given: write max too"],
+        [
+          "{ type: string, max: 0 }",
+          "max: is less than min, which is 1 unless it is given: write min: 0 for text that may be empty"
+        ],
+        ["{ type: string, min: -2, max: -1 }", "max: no text has fewer than 0 characters"],
+        ["{ type: number, max: .inf }", "max: expected a number that JSON has: it has no infinity and no NaN"],
+        // What some input can meet.
+        ['{ type: string, oneOf: ["1.10", a] }'],
+        ["{ type: string, min: 0, max: 0 }"],
+        ["{ type: integer, oneOf: [1.0, 1e3, 9007199254740993], default: 1 }"],
+        ["{ type: integer, min: -0.5, max: 0.5 }"],
+        ["{ type: integer, min: 1.5, max: 2 }"],
+        ["{ type: integer, min: 9007199254740993, max: 9007199254740993 }"],
+        ["{ type: number, min: 1.2, max: 1.8 }"],
+        ["{ type: string, min: 1001, max: 2000 }"]
+      ] as const) {
+        const lines = wrong(`services: { s: { http: "http://s" } }
+endpoints:
+  page: { input: { it: ${rules} }, sources: { s: { ask: s, get: "/?it={it}" } } }
+`)
+        const found = expected.length > 0 ? yield* lines : yield* Effect.option(Effect.sandbox(lines))
+        if (expected.length === 0) assert.strictEqual((found as { _tag: string })._tag, "None", rules)
+        else
+          assert.deepStrictEqual(
+            (found as ReadonlyArray<string>).map((line) => line.replace(/^[\d:]+ endpoints\.page\.input\.it\./, "")),
+            [...expected],
+            rules
+          )
+      }
+      assert.deepStrictEqual(yield* wrongSource("{ ask: users, get: / }", "keys: []"), [
+        "keys: expected at least one key; without keys everybody may ask"
+      ])
+    })
+  )
+
   it.effect("has services that are one thing each", () =>
     Effect.gen(function* () {
       const lines = yield* wrong(`services:

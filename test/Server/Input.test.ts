@@ -30,6 +30,7 @@ const echoing = serve([
   echo,
   Endpoint.make(echo, { path: "/of/:id" }),
   Endpoint.make(echo, { path: "/posted", method: "POST", maxBody: 2_000 }),
+  Endpoint.make(echo, { path: "/large", method: "POST" }),
   Endpoint.make(echo, { path: "/posted/:id", method: "POST" })
 ])
 
@@ -91,7 +92,7 @@ describe("an input", () => {
       assert.deepStrictEqual((yield* ask(`${url}/of/a%2Fb%20%2541?count=1`)).json(), { id: "a/b %41", count: 1 })
       assert.strictEqual((yield* ask(`${url}/of/a?id=b`)).json()["reason"], "is given twice")
       assert.strictEqual((yield* ask(`${url}/of/a/b`)).status, 404)
-      assert.strictEqual((yield* ask(`${url}/of/${"x".repeat(2_100)}`)).status, 404)
+      assert.strictEqual((yield* ask(`${url}/of/${"x".repeat(9_000)}`)).json()["id"], "x".repeat(9_000))
     })
   )
 
@@ -142,7 +143,7 @@ describe("an input", () => {
       for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
         assert.strictEqual((yield* post(`${url}/posted`, {}, { "content-type": type })).status, 415)
       assert.deepStrictEqual(said(yield* post(`${url}/posted`, "")), [400, "The body is empty"])
-      assert.deepStrictEqual(said(yield* post(`${url}/posted`, "{id")), [400, "The body is not JSON"])
+      assert.deepStrictEqual(said(yield* post(`${url}/posted`, "{id")), [400, "The body is no JSON"])
       assert.deepStrictEqual(said(yield* post(`${url}/posted/4`, [])), [
         400,
         "The input of echo: the body is no object"
@@ -158,7 +159,7 @@ describe("an input", () => {
         headers: { "content-type": "application/json" },
         body: Buffer.from(`{"id":"\xe9"}`, "latin1")
       })
-      assert.deepStrictEqual(said(latin), [400, "The body is not JSON"])
+      assert.deepStrictEqual(said(latin), [400, "The body is no UTF-8"])
     })
   )
 
@@ -170,6 +171,14 @@ describe("an input", () => {
 
       assert.deepStrictEqual([deep.status, deep.json()["reason"]], [400, "is nested more than 64 levels deep"])
       assert.strictEqual((yield* post(`${url}/posted`, nested(60))).status, 200)
+      assert.strictEqual((yield* post(`${url}/posted`, `{"deep":${"[".repeat(63)}1e400${"]".repeat(63)}}`)).status, 200)
+      for (const levels of [5_000, 100_000]) {
+        const deeper = yield* post(`${url}/large`, nested(levels))
+        assert.deepStrictEqual(
+          [deeper.status, deeper.json()["detail"]],
+          [400, "The body is nested more than 1,000 levels deep"]
+        )
+      }
     })
   )
 

@@ -140,7 +140,7 @@ describe("a streamed answer", () => {
       const hidden = Aggregation.make("hidden", { ...secret, merge: () => ({ name: null, orders: 1 }) })
       const masked = Endpoint.make(hidden, {
         path: "/masked",
-        values: (source, value) => (source === "profile" ? BigInt(1) : value)
+        values: (source, value) => (source === "profile" ? Symbol("x") : value)
       })
       const { url } = yield* serve([hidden, masked])
       const bare = yield* ask(`${url}/hidden?id=1`, sse)
@@ -169,22 +169,35 @@ describe("a streamed answer", () => {
           return circle
         }
       })
-      const { log, url } = yield* serve([buggy, circle])
+      const deep = Aggregation.make("deep", {
+        ...circle,
+        merge: () => Array.from({ length: 100_000 }).reduce<unknown>((inner) => ({ inner }), 1)
+      })
+      const { log, url } = yield* serve([buggy, circle, deep])
 
-      for (const path of ["/dashboard?id=1", "/circle"]) {
+      for (const [path, type] of [
+        ["/dashboard?id=1", "internal-error"],
+        ["/circle", "answer-unwritable"],
+        ["/deep", "answer-unwritable"]
+      ] as const) {
         const events = eventsOf((yield* ask(`${url}${path}`, sse)).text)
         assert.deepStrictEqual(
           events.slice(-2).map(({ data, event }) => [event, data["type"]]),
           [
-            ["problem", "/docs#internal-error"],
+            ["problem", `/docs#${type}`],
             ["receipt", undefined]
           ],
           path
         )
+        assert.strictEqual((yield* ask(`${url}${path}`)).json()["type"], `/docs#${type}`, path)
       }
+      assert.strictEqual(
+        (yield* ask(`${url}/deep`)).json()["detail"],
+        "It is nested too deeply, some 1,000 levels are enough"
+      )
       assert.lengthOf(
         log.filter(({ level }) => level === "ERROR"),
-        2
+        7
       )
     })
   )

@@ -28,7 +28,8 @@ export const make = <A, I, E = never, IE = never>(
     const store = yield* (yield* BackingPersistence).make(options.name ?? "unnamed")
     return Stored.make("Cache.Persisted.make", options, {
       get: (key) => Effect.map(store.get(key), Option.getOrUndefined),
-      set: (key, stored, millis) => store.set(key, stored, Option.some(Duration.millis(millis))),
+      // As text: the stores write other values by `JSON.stringify`, to which a 64-bit number is text.
+      set: (key, json, millis) => store.set(key, json, Option.some(Duration.millis(millis))),
       remove: (key) => store.remove(key)
     })
   })

@@ -36,10 +36,9 @@ export const make = <A, I, E = never, IE = never>(
 ): Cache<A, E> => {
   const { name = "unnamed", prefix = "muster:cache:" } = options
   const nameOf = (key: string) => `${prefix}${encodeURIComponent(name)}:${key}`
-  const parse = (text: unknown) => Effect.try((): unknown => (typeof text === "string" ? JSON.parse(text) : undefined))
   return Stored.make("Cache.Redis.make", options, {
-    get: (key) => Effect.flatMap(client.command("GET", nameOf(key)), parse),
-    set: (key, stored, millis) => client.command("SET", nameOf(key), JSON.stringify(stored), "PX", millis),
+    get: (key) => Effect.map(client.command("GET", nameOf(key)), (json) => json ?? undefined),
+    set: (key, json, millis) => client.command("SET", nameOf(key), json, "PX", millis),
     remove: (key) => client.command("DEL", nameOf(key))
   })
 }

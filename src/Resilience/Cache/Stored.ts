@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type Duration, Effect, Schema } from "effect"
+import * as Json from "../../Json.ts"
 import * as Behind from "../Behind.ts"
 import * as Bounds from "../Bounds.ts"
 import { type Cache, type CacheOptions, over } from "../Cache.ts"
@@ -23,7 +24,7 @@ export interface StoredOptions<A, I, E, IE> extends CacheOptions<E> {
 }
 
 /**
- * Where it is written, as plain data that JSON can hold.
+ * Where it is written, as JSON in which no digit of a number is lost.
  *
  * @since 0.1.0
  * @category models
@@ -32,7 +33,7 @@ export interface Place {
   /** `undefined` for what is not there. */
   readonly get: (key: string) => Effect.Effect<unknown, unknown>
   /** `millis` is a whole number. */
-  readonly set: (key: string, stored: unknown, millis: number) => Effect.Effect<unknown, unknown>
+  readonly set: (key: string, json: string, millis: number) => Effect.Effect<unknown, unknown>
   readonly remove: (key: string) => Effect.Effect<unknown, unknown>
 }
 
@@ -52,8 +53,11 @@ export const make = <A, I, E, IE>(where: string, options: StoredOptions<A, I, E,
     at: Schema.Number,
     exit: Schema.Exit({ success: options.value, failure, defect: Schema.Defect })
   })
-  const read = (stored: unknown) =>
-    stored === undefined ? Effect.succeed(undefined) : Schema.decodeUnknown(schema)(stored)
+  const decode = Schema.decodeUnknown(schema)
+  const read = (json: unknown) => {
+    if (json === undefined) return Effect.succeed(undefined)
+    return typeof json === "string" ? Effect.flatMap(Json.parse(json), decode) : Effect.fail("it is no text")
+  }
 
   return over<A, E>(
     where,
@@ -62,7 +66,7 @@ export const make = <A, I, E, IE>(where: string, options: StoredOptions<A, I, E,
       get: (key) => Effect.timeout(Effect.flatMap(place.get(key), read), patience),
       set: (key, known, millis) => {
         const written = Effect.flatMap(Schema.encode(schema)(known), (stored) =>
-          place.set(key, stored, Math.ceil(millis))
+          place.set(key, Json.stringify(stored)!, Math.ceil(millis))
         )
         return Behind.run("writing to a cache", written)
       },

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Yaml from "yaml"
+import * as Json from "../../Json.ts"
 import { type Finding, type KeyPath, Problem, textOf } from "./Problem.ts"
 
 /** How many values may be put in for aliases. */
@@ -34,7 +35,7 @@ export interface Document {
  * @category reading
  */
 export const parse = (text: string): Document => {
-  const places = new Places()
+  const places = new Places(text)
   if (isTooDeep(text)) return places.broken([places.at(0, [], tooDeep)])
   const document = Yaml.parseDocument(text, {
     lineCounter: places.lines,
@@ -78,14 +79,18 @@ const inWords = (code: string, message: string): string => {
   return `it is not YAML: ${message.slice(0, 1).toLowerCase()}${message.slice(1).replace(/: [^]*$/, "")}`
 }
 
+type Range = readonly [start: number, end: number, ...rest: ReadonlyArray<number>]
+
 /** Where each value stands, and its name. */
 class Places {
   readonly lines = new Yaml.LineCounter()
-  private readonly values = new Map<string, number>()
+  private readonly values = new Map<string, Range>()
   private readonly keys = new Map<string, number>()
 
-  value(path: KeyPath, offset: number): void {
-    this.values.set(JSON.stringify(path), offset)
+  constructor(private readonly text: string) {}
+
+  value(path: KeyPath, range: Range): void {
+    this.values.set(JSON.stringify(path), range)
   }
 
   key(path: KeyPath, offset: number): void {
@@ -98,10 +103,13 @@ class Places {
   }
 
   /** What is missing stands nowhere: there it is the name of what should have it. */
-  find({ key, message, path }: Finding): Problem {
+  find({ key, message, path, unquoted }: Finding): Problem {
     const own = JSON.stringify(path)
-    const offset = (key === true ? this.keys.get(own) : this.values.get(own)) ?? this.keys.get(own)
-    if (offset !== undefined) return this.at(offset, path, message)
+    const range = this.values.get(own)
+    const offset = (key === true ? this.keys.get(own) : range?.[0]) ?? this.keys.get(own)
+    // As it is written there: what was read of 1.10 is 1.1.
+    const quoted = unquoted === true && range ? `; write it in quotes: "${this.text.slice(range[0], range[1])}"` : ""
+    if (offset !== undefined) return this.at(offset, path, message + quoted)
     for (let length = path.length - 1; length > 0; length--) {
       const above = this.keys.get(JSON.stringify(path.slice(0, length)))
       if (above !== undefined) return this.at(above, path, message)
@@ -147,8 +155,8 @@ class Walk {
 
   private value(node: unknown, path: KeyPath): unknown {
     if (this.aliases > 0 && ++this.aliased > maxAliased) return undefined
-    if (Yaml.isNode(node) && node.range) this.places.value(path, node.range[0])
-    if (Yaml.isScalar(node)) return node.value
+    if (Yaml.isNode(node) && node.range) this.places.value(path, node.range)
+    if (Yaml.isScalar(node)) return typeof node.value === "number" ? this.number(node, node.value, path) : node.value
     if (Yaml.isAlias(node)) return this.alias(node, path, (target) => this.value(target, path))
     this.open.add(node)
     const value = Yaml.isSeq(node)
@@ -158,6 +166,20 @@ class Walk {
         : null
     this.open.delete(node)
     return value
+  }
+
+  /** With all its digits, in the notations of YAML that JSON has not as well. */
+  private number(node: Yaml.Scalar, nearest: number, path: KeyPath): unknown {
+    const text = (node.source ?? "")
+      .replace(/^\+/, "")
+      .replace(/^(-?)\./, "$10.")
+      .replace(/\.(?=[eE]|$)/, "")
+    const number = /^0[xo]/.test(text) ? Json.toNumeric(String(BigInt(text))) : Json.toNumeric(text)
+    if (number !== undefined || Number.isFinite(nearest)) return number ?? nearest
+    this.problems.push(
+      this.places.at(node.range?.[0] ?? 0, path, "expected a number that JSON has: it has no infinity and no NaN")
+    )
+    return nearest
   }
 
   /** What an anchor stands for, unless that is what the alias is a part of. */

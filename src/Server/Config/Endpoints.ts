@@ -18,6 +18,7 @@ import * as Inputs from "./File/Inputs.ts"
 import * as Guards from "./Guards.ts"
 import { type Finding, orFinding } from "./Problem.ts"
 import type { Values } from "./Question.ts"
+import * as Uses from "./Uses.ts"
 
 /**
  * A service that can be asked.
@@ -124,23 +125,12 @@ const rules = ({
 
 /** The parameters as a schema; what they are used for limits what they may be. */
 const inputOf = ({ input = {}, sources }: File.Endpoint): Schema.Schema<Values> => {
-  const used = Object.values(sources).flatMap((source) =>
-    Sources.referencesIn(source).map(([at, reference]) => ({
-      root: reference.root,
-      inPath: typeof at[0] === "string" && at.length === 1 && isPath(at[0]) && !Sources.isInQuery(source, reference),
-      inHeader: at[0] === "headers"
-    }))
+  const fields = Object.entries(input).map(
+    ([name, one]) => [name, Inputs.fieldOf(one, Uses.of(sources, name))] as const
   )
-  const fields = Object.entries(input).map(([name, one]) => {
-    const uses = used.filter(({ root }) => root === name)
-    const use = { inPath: uses.some(({ inPath }) => inPath), inHeader: uses.some(({ inHeader }) => inHeader) }
-    return [name, Inputs.fieldOf(one, use)] as const
-  })
   // The cast: its fields are only known now; each is a scalar.
   return Schema.Struct(Object.fromEntries(fields)) as unknown as Schema.Schema<Values>
 }
-
-const isPath = (member: string) => ["get", "post", "put", "patch", "delete"].includes(member)
 
 const node = (
   endpoint: string,

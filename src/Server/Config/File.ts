@@ -53,7 +53,7 @@ const service = (env: Lookup) =>
   })
 
 const question = (env: Lookup) => {
-  const path = Template.of(env, `a path like "/users/{id}"`, Template.isPath)
+  const path = Template.of(env, `a path like "/users/{id}"`, Template.isPath, Template.wrongWithPath)
   const about = (method: string) => `${method}s this path of the service; references are encoded`
   return {
     get: may(path, about("GET")),
@@ -70,7 +70,7 @@ const question = (env: Lookup) => {
     sql: may(Template.of(env, "a statement"), "A statement; references are bound as parameters"),
     key: may(Template.of(env, "a key"), "Gives the JSON at this key of a Redis; references are encoded"),
     command: may(
-      Schema.Array(Schema.Union(Template.of(env, "text"), Schema.Number)),
+      Schema.Array(Schema.Union(Template.of(env, "text"), Setting.numeric)),
       "A command of Redis, and its arguments"
     ),
     collection: may(Setting.of(env, Setting.text("the name of a collection")), "The collection of a MongoDB"),

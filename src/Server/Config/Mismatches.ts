@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Option, ParseResult, Schema, SchemaAST } from "effect"
+import { isJsonNumber } from "../../Json.ts"
 import { type Finding, hint, type KeyPath, show } from "./Problem.ts"
 
 /**
@@ -57,7 +58,7 @@ const steps = (path: ParseResult.Path): KeyPath =>
 const meant = (issues: ReadonlyArray<ParseResult.ParseIssue>, actual: unknown) => {
   const isMeant = (issue: ParseResult.ParseIssue) => {
     if (Array.isArray(actual)) return issue._tag === "Composite" && SchemaAST.isTupleType(issue.ast)
-    if (typeof actual === "object" && actual !== null)
+    if (typeof actual === "object" && actual !== null && !isJsonNumber(actual))
       return issue._tag === "Composite" && SchemaAST.isTypeLiteral(issue.ast)
     return issue._tag === "Transformation"
   }

@@ -6,6 +6,7 @@
 import * as AutoCorrect from "@effect/cli/AutoCorrect"
 import * as CliConfig from "@effect/cli/CliConfig"
 import { Schema } from "effect"
+import { isJsonNumber, stringify } from "../../Json.ts"
 import { InvalidOption } from "../../Options.ts"
 
 /**
@@ -27,6 +28,8 @@ export interface Finding {
   readonly message: string
   /** What is wrong is the name and not the value. */
   readonly key?: boolean | undefined
+  /** The value was meant as text: the message ends with how it is written as that. */
+  readonly unquoted?: boolean | undefined
 }
 
 /**
@@ -113,8 +116,8 @@ export const textOf = (path: KeyPath): string =>
 export const show = (given: unknown): string => {
   if (given === null) return "nothing"
   if (Array.isArray(given)) return "a list"
-  if (typeof given === "object") return "names and values"
-  const text = JSON.stringify(given) ?? "nothing"
+  if (typeof given === "object" && !isJsonNumber(given)) return "names and values"
+  const text = stringify(given) ?? "nothing"
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }
 

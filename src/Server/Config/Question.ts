@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import { Either, Redacted } from "effect"
+import { isJsonNumber, isNumeric, type Numeric, toText } from "../../Json.ts"
 import type { Questions } from "../../Source.ts"
 import * as File from "./File.ts"
-import { isHeader } from "./File/Inputs.ts"
+import { isHeader } from "./File/Limits.ts"
 import * as Path from "./Path.ts"
+import * as Segment from "./Segment.ts"
 import { type Form, Given, type Reference, ReferenceUnusable, Template } from "./Template.ts"
 
 /**
@@ -73,7 +75,9 @@ const makers: Makers = {
   sqlite: sql,
   redis: (fill, { command, key }) => {
     if (key !== undefined) return { key: fill.encoded(key) }
-    const [name, ...args] = command!.map((part) => (typeof part === "number" ? part : fill.argument(part)))
+    const [name, ...args] = command!.map((part) =>
+      part instanceof Template ? fill.argument(part) : typeof part === "number" ? part : part.text
+    )
     return { command: [String(name), ...args] }
   },
   mongo: (fill, { collection, find, limit, one, pipeline, project, sort }) => ({
@@ -98,6 +102,8 @@ const lowerCase = (headers: ReadonlyArray<readonly [name: string, value: string]
 const object = (value: unknown) => value as Readonly<Record<string, unknown>>
 const list = (value: unknown) => value as ReadonlyArray<unknown>
 
+type Scalar = string | Numeric | boolean | null
+
 /** Puts in what references stand for. */
 class Filling {
   constructor(
@@ -105,18 +111,18 @@ class Filling {
     private readonly values: Values
   ) {}
 
-  /** Percent-encoded, also what is in the query. */
-  path(template: Template): string {
+  /** Percent-encoded, also what is in the query. What stands between two slashes of the file stays there. */
+  path({ parts, segments }: Template): string {
     let text = ""
-    for (const part of template.parts) {
+    for (const part of parts) {
       if (typeof part === "string") text += part
       else if (part instanceof Given) text += encodeURIComponent(part.value)
       else {
-        const value = this.percent(part)
-        if (!text.includes("?") && value === "") this.unusable(part, "is empty, and stands in a path")
-        text += value
-        // A step to another folder, also where it is a part of what stands between two slashes.
-        if (!text.includes("?") && /\/(?:\.|%2e){1,2}$/i.test(text)) this.unusable(part, `makes a path of "." or ".."`)
+        const value = this.textOf(part)
+        const segment = segments.get(part)
+        const wrong = segment && Segment.wrongWith(value, segment, part.slashes)
+        if (wrong !== undefined) this.unusable(part, wrong + this.hint(part, value))
+        text += this.percent(part, value)
       }
     }
     return text
@@ -126,13 +132,13 @@ class Filling {
   header(template: Template): string | undefined {
     if (template.whole !== undefined && this.scalar(template.whole) === null) return undefined
     return this.text(template, (reference) => {
-      const text = String(this.scalar(reference) ?? "")
+      const text = this.textOf(reference)
       return isHeader(text) ? text : this.unusable(reference, "has a character that cannot stand in a header")
     })
   }
 
   encoded(template: Template): string {
-    return this.text(template, (reference) => this.percent(reference))
+    return this.text(template, (reference) => this.percent(reference, this.textOf(reference)))
   }
 
   argument(template: Template): string | number {
@@ -142,7 +148,7 @@ class Filling {
 
   statement({ parts }: Template): Questions["postgres"] {
     const text = [""]
-    const params: Array<string | number | boolean | null> = []
+    const params: Array<Scalar> = []
     for (const part of parts) {
       if (typeof part === "string") text.push(text.pop()! + part)
       else {
@@ -155,11 +161,11 @@ class Filling {
 
   /** Lists and objects that references stand for are put in where they are no operators to anybody. */
   form(form: Form, whole: boolean): unknown {
-    if (typeof form !== "object" || form === null) return form
+    if (typeof form !== "object" || form === null || isJsonNumber(form)) return form
     if (isList(form)) return form.map((item) => this.form(item, whole))
     if (form instanceof Template) {
       if (form.whole !== undefined) return whole ? this.value(form.whole) : this.scalar(form.whole)
-      return this.text(form, (reference) => String(this.scalar(reference) ?? ""))
+      return this.text(form, (reference) => this.textOf(reference))
     }
     return Object.fromEntries(Object.entries(form).map(([name, member]) => [name, this.form(member, whole)]))
   }
@@ -170,19 +176,23 @@ class Filling {
       .join("")
   }
 
-  private percent(reference: Reference): string {
+  private percent(reference: Reference, text: string): string {
     try {
-      return encodeURIComponent(String(this.scalar(reference) ?? ""))
-    } catch (error) {
-      if (error instanceof ReferenceUnusable) throw error
+      return encodeURIComponent(text)
+    } catch {
       return this.unusable(reference, "is no text")
     }
   }
 
-  private scalar(reference: Reference): string | number | boolean | null {
+  /** A number in all its digits. */
+  private textOf(reference: Reference): string {
+    const value = this.scalar(reference)
+    return isNumeric(value) ? toText(value) : String(value ?? "")
+  }
+
+  private scalar(reference: Reference): Scalar {
     const value = this.value(reference)
-    if (typeof value === "string" || typeof value === "boolean" || value === null) return value
-    if (typeof value === "number" && Number.isFinite(value)) return value
+    if (typeof value === "string" || typeof value === "boolean" || value === null || isNumeric(value)) return value
     return this.unusable(reference, "is more than one value")
   }
 
@@ -191,6 +201,12 @@ class Filling {
     const value = Object.hasOwn(this.values, root) ? Path.follow(this.values[root], steps) : undefined
     if (value !== undefined && value !== null) return value
     return reference.optional ? null : this.unusable(reference, "leads to nothing")
+  }
+
+  private hint(reference: Reference, value: string): string {
+    return reference.slashes || !/[/\\]/.test(value)
+      ? ""
+      : `; {${reference.text.slice(1, -1)}|segment} sends it encoded`
   }
 
   private unusable(reference: Reference, reason: string): never {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type JSONSchema, ParseResult, Redacted, Schema } from "effect"
+import { isJsonNumber, isNumeric, type Numeric, toNumeric } from "../../Json.ts"
 import * as Options from "../../Options.ts"
 import * as Environment from "./Environment.ts"
 import { hint, show } from "./Problem.ts"
@@ -40,7 +41,7 @@ export const of = <A>(env: Environment.Lookup, kind: Kind<A>): Schema.Schema<A, 
     strict: true,
     decode: (given, _, ast) => {
       const refuse = (message: string) => ParseResult.fail(new ParseResult.Type(ast, given, message))
-      if (typeof given !== "string" && typeof given !== kind.plain) return refuse(unlike(kind, given))
+      if (typeof given !== "string" && plainOf(given) !== kind.plain) return refuse(unlike(kind, given))
       const text = Environment.fill(String(given), env)
       if ("missing" in text) return refuse(text.missing)
       const value = kind.read(text.value)
@@ -48,6 +49,16 @@ export const of = <A>(env: Environment.Lookup, kind: Kind<A>): Schema.Schema<A, 
     },
     encode: (value) => ParseResult.succeed(value)
   }).annotations({ jsonSchema: orFromEnvironment(kind) })
+
+const plainOf = (given: unknown) => (isJsonNumber(given) ? "number" : typeof given)
+
+/**
+ * A number as it was read.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const numeric: Schema.Schema<Numeric> = Schema.declare(isNumeric, { jsonSchema: { type: "number" } })
 
 /**
  * What a transformation gives: its `decode` makes an `A`, and so there is nothing left to check.
@@ -113,14 +124,14 @@ export const count = (least: number): Kind<number> => ({
 })
 
 /**
- * Any number.
+ * Any number, with all its digits.
  *
  * @since 0.1.0
  * @category kinds
  */
-export const number: Kind<number> = {
+export const number: Kind<Numeric> = {
   expected: "a number",
-  read: (text) => (text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : undefined),
+  read: toNumeric,
   editor: { type: "number" },
   plain: "number"
 }

@@ -2,14 +2,16 @@
  * Texts with references in braces, `/users/{id}` or `{profile.name}`: to the input of an endpoint, or to the answer of a
  * source. What they stand for is put in where the text is used, and encoded there.
  *
- * `{tag?}` may stand for nothing. `{{` and `}}` are plain braces. What the environment has, `${NAME}`, is a value too.
+ * `{tag?}` may stand for nothing; `{id|segment}` in a path may hold slashes, see `Segment`. `{{` and `}}` are plain braces. What the environment has, `${NAME}`, is a value too.
  *
  * @since 0.1.0
  */
 import { ParseResult, Schema } from "effect"
+import { isJsonNumber, type JsonNumber } from "../../Json.ts"
 import * as Environment from "./Environment.ts"
 import * as Path from "./Path.ts"
 import { type KeyPath, show } from "./Problem.ts"
+import * as Segment from "./Segment.ts"
 import * as Setting from "./Setting.ts"
 
 /**
@@ -24,7 +26,9 @@ export class Reference {
     readonly text: string,
     readonly path: Path.Path,
     /** It may stand for nothing. */
-    readonly optional: boolean
+    readonly optional: boolean,
+    /** In the path of a URL it may hold slashes, which are sent as `%2F`. */
+    readonly slashes: boolean = false
   ) {}
 
   /** The input or the source that it begins with. */
@@ -50,7 +54,14 @@ export class Given {
  * @category models
  */
 export class Template {
+  private inPath: ReadonlyMap<Given | Reference, Segment.Segment> | undefined = undefined
+
   constructor(readonly parts: ReadonlyArray<string | Given | Reference>) {}
+
+  /** Of a path: where that stands which is filled in before the question mark. */
+  get segments(): ReadonlyMap<Given | Reference, Segment.Segment> {
+    return (this.inPath ??= Segment.of(this.parts))
+  }
 
   get references(): ReadonlyArray<Reference> {
     return this.parts.filter((part) => part instanceof Reference)
@@ -70,7 +81,8 @@ export class Template {
  * @since 0.1.0
  * @category models
  */
-export type Form = Template | number | boolean | null | ReadonlyArray<Form> | { readonly [name: string]: Form }
+export type Form =
+  Template | JsonNumber | number | boolean | null | ReadonlyArray<Form> | { readonly [name: string]: Form }
 
 /**
  * A reference stands for nothing, or for what has no place where it stands.
@@ -112,10 +124,10 @@ export const parse = (text: string, env: Environment.Lookup): Template | { reado
     }
     for (const [token, inner] of part.text.matchAll(/\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g)) {
       if (inner !== undefined) {
-        const optional = inner.trim().endsWith("?")
-        const path = Path.parse(optional ? inner.trim().slice(0, -1) : inner.trim())
+        const [, name = "", mark, slashes] = /^\s*(.*?)(\?)?(\s*\|\s*segment)?\s*$/s.exec(inner)!
+        const path = Path.parse(name)
         if (path === undefined || path.includes(Path.each)) return { wrong: notReference(token) }
-        parts.push(new Reference(token, path, optional))
+        parts.push(new Reference(token, path, mark !== undefined, slashes !== undefined))
       } else if (token === "{" || token === "}") return { wrong: `there is a "${token}" without its other half` }
       else add(token === "{{" ? "{" : token === "}}" ? "}" : token)
     }
@@ -124,10 +136,11 @@ export const parse = (text: string, env: Environment.Lookup): Template | { reado
 }
 
 const notReference = (token: string) =>
-  `expected a reference like {id} or {profile.id}, but it is ${show(token)}; a plain brace is written twice`
+  `expected a reference like {id} or {profile.id}, but it is ${show(token)}; ` +
+  (token.includes("|") ? "only |segment may stand behind a name" : "a plain brace is written twice")
 
 /**
- * A template, further limited by what `check` finds wrong.
+ * A template that `isOne`, in which nothing else is wrong either.
  *
  * @since 0.1.0
  * @category kinds
@@ -135,16 +148,20 @@ const notReference = (token: string) =>
 export const of = (
   env: Environment.Lookup,
   expected: string,
-  check: (template: Template) => boolean = () => true
+  isOne: (template: Template) => boolean = () => true,
+  wrongWith: (template: Template) => string | undefined = () => undefined
 ): Schema.Schema<Template, unknown> =>
   Schema.transformOrFail(Schema.Unknown, Schema.instanceOf(Template), {
     strict: true,
     decode: (given, _, ast) => {
       const refuse = (message: string) => ParseResult.fail(new ParseResult.Type(ast, given, message))
-      if (typeof given !== "string" || given === "") return refuse(`expected ${expected}, but it is ${show(given)}`)
+      const unlike = () => refuse(`expected ${expected}, but it is ${show(given)}`)
+      if (typeof given !== "string" || given === "") return unlike()
       const template = parse(given, env)
       if ("wrong" in template) return refuse(template.wrong)
-      return check(template) ? ParseResult.succeed(template) : refuse(`expected ${expected}, but it is ${show(given)}`)
+      if (!isOne(template)) return unlike()
+      const wrong = wrongWith(template)
+      return wrong === undefined ? ParseResult.succeed(template) : refuse(wrong)
     },
     encode: (template) => ParseResult.succeed(template)
   }).annotations({ jsonSchema: { type: "string", minLength: 1, description: expected } })
@@ -160,6 +177,25 @@ export const isPath = ({ parts }: Template): boolean =>
   parts.every((part) => typeof part !== "string" || /^(?:[\w.~!$&'()*+,;=:@/?-]|%[\dA-Fa-f]{2})*$/.test(part))
 
 /**
+ * Why a path leads to another resource than it seems to, or `undefined`.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const wrongWithPath = ({ parts, segments }: Template): string | undefined => {
+  const [path = ""] = parts
+    .map((part) => (typeof part === "string" ? part : "x"))
+    .join("")
+    .split("?")
+  if (Segment.hasDots(path)) return `it has a segment of "." or ".." in it: write the path that it leads to`
+  for (const [part, segment] of segments) {
+    const wrong = part instanceof Given ? Segment.wrongWith(part.value, segment, false) : undefined
+    if (wrong !== undefined) return `what the environment has ${wrong}: write the path itself`
+  }
+  return undefined
+}
+
+/**
  * A form: JSON whose texts are templates.
  *
  * @since 0.1.0
@@ -172,6 +208,7 @@ export const form = (env: Environment.Lookup): Schema.Schema<Form, unknown> =>
       const issues: Array<ParseResult.ParseIssue> = []
       const read = (value: unknown, path: KeyPath): Form => {
         if (Array.isArray(value)) return value.map((item, index) => read(item, [...path, index]))
+        if (isJsonNumber(value)) return value
         if (typeof value === "object" && value !== null)
           return Object.fromEntries(
             Object.entries(value).map(([name, member]) => [name, read(member, [...path, name])])

@@ -1,6 +1,8 @@
 import * as Persistence from "@effect/experimental/Persistence"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Schema } from "effect"
+import { JsonNumber } from "../../../src/Json.ts"
 import * as Cleanup from "../../../src/Cleanup.ts"
 import * as Cache from "../../../src/Resilience/Cache.ts"
 import * as Persisted from "../../../src/Resilience/Cache/Persisted.ts"
@@ -97,6 +99,19 @@ describe("a persisted cache", () => {
       }).pipe(Effect.scoped, Effect.provide(place(get)))
     )
   }
+
+  onMachine(
+    "keeps a number that no JavaScript number holds, digit by digit",
+    Effect.gen(function* () {
+      const exact = { value: Schema.Unknown, ttl: 1_000, name: "exact" }
+      const [mine, others] = [yield* Persisted.make(exact), yield* Persisted.make(exact)]
+      const number = new JsonNumber("1285704473650888702")
+      yield* Cache.with(mine, key)(Effect.succeed({ number, text: String(number) }))
+      yield* Cleanup.settled
+      const known = yield* Cache.with(others, key)(Effect.die("it is known"))
+      assert.deepStrictEqual(known, { number, text: "1285704473650888702" })
+    }).pipe(Effect.scoped, Effect.provide(Layer.provide(Persistence.layerKeyValueStore, KeyValueStore.layerMemory)))
+  )
 
   it("refuses what cannot be meant, by name", () => {
     const refused = (options: { readonly ttl: number; readonly patience?: number }) => () => {

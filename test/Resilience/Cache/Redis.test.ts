@@ -2,6 +2,7 @@ import * as Persistence from "@effect/experimental/Persistence/Redis"
 import { assert, it, vi } from "@effect/vitest"
 import { Clock, Effect, Logger, Schema } from "effect"
 import { Redis as Driver } from "ioredis"
+import { JsonNumber } from "../../../src/Json.ts"
 import * as Cleanup from "../../../src/Cleanup.ts"
 import * as Cache from "../../../src/Resilience/Cache.ts"
 import * as Persisted from "../../../src/Resilience/Cache/Persisted.ts"
@@ -55,6 +56,17 @@ Servers.suite("redis", "a cache in Redis", () => {
       yield* Cleanup.settled
       assert.deepStrictEqual(yield* Effect.flip(Cache.with(others, key)(call)), { reason: "gone" })
       assert.lengthOf(call.asked, 3)
+    })
+  )
+
+  it.scopedLive("keeps a number that no JavaScript number holds, digit by digit", () =>
+    Effect.gen(function* () {
+      const options = { name: fresh(), value: Schema.Unknown, ttl: 60_000, patience: "10 seconds" } as const
+      const number = new JsonNumber("1285704473650888702")
+      yield* Cache.with(CacheRedis.make(yield* connect, options), key)(Effect.succeed({ number, list: ["1", number] }))
+      yield* Cleanup.settled
+      const known = yield* Cache.with(CacheRedis.make(yield* connect, options), key)(Effect.die("it is known"))
+      assert.deepStrictEqual(known, { number, list: ["1", number] })
     })
   )
 

@@ -69,7 +69,7 @@ endpoints:
 
   it.scoped("encodes whatever comes from outside, and binds it in statements", () =>
     Effect.gen(function* () {
-      const nasty = `a/../b?c=d&e#f%2F 'x"; --é`
+      const nasty = `a/...b?c=d&e#f%2F 'x"; --é`
       const encoded = encodeURIComponent(nasty)
       const { ask, asked } = yield* served(
         `services:
@@ -81,7 +81,7 @@ endpoints:
   page:
     input: { id: string, n: integer, tag: "string?" }
     sources:
-      get: { ask: web, get: "/a/{id}/b?q={id}&n={n}&tag={tag?}", headers: { x-n: "n={n}", x-tag: "{tag?}" } }
+      get: { ask: web, get: "/a/{id|segment}/b?q={id}&n={n}&tag={tag?}", headers: { x-n: "n={n}", x-tag: "{tag?}" } }
       post: { ask: web, post: /b, body: { id: "{id}", say: "n is {n}", n: "{n}", tag: "{tag?}", all: ["{{n}}", "$\${N}"] } }
       sql: { ask: shop, sql: "SELECT '{{}}' FROM t WHERE id = {id} AND n = {n} OR tag = {tag?}", one: true }
       key: { ask: cache, key: "user:{id}:{n}" }
@@ -146,8 +146,12 @@ endpoints:
 
       yield* ask({ id: "42", limit: 3, share: 0.5, color: "blue", code: "abc", yes: true })
       yield* ask({ id: "..." })
-      const id = `expected text of 1 to 1000 characters, other than "." and ".."`
+      const id =
+        `expected text of 1 to 1000 characters, ` +
+        `without "/" and "\\" (a file allows them with {name|segment}), other than "." and ".."`
       assert.deepStrictEqual(yield* refused({ id: ".." }), ["id", id])
+      assert.deepStrictEqual(yield* refused({ id: "a/b" }), ["id", id])
+      assert.deepStrictEqual(yield* refused({ id: "a\\b" }), ["id", id])
       assert.deepStrictEqual(yield* refused({ id: "" }), ["id", id])
       assert.deepStrictEqual(yield* refused({ id: 1 }), ["id", id])
       assert.deepStrictEqual(yield* refused({}), ["id", "is missing"])

@@ -7,9 +7,10 @@ import * as Graph from "../../../Aggregation/Graph.ts"
 import type { Names } from "../Checks.ts"
 import type * as File from "../File.ts"
 import * as Answering from "../File/Answering.ts"
-import * as Inputs from "../File/Inputs.ts"
 import * as Keys from "../../Keys.ts"
-import { type Finding, hint, type KeyPath, orFinding, show } from "../Problem.ts"
+import { type Finding, hint, type KeyPath, orFinding } from "../Problem.ts"
+import * as Uses from "../Uses.ts"
+import * as Inputs from "./Inputs.ts"
 import * as Sources from "./Sources.ts"
 
 /**
@@ -58,7 +59,9 @@ export const check = (
     ...number(path, sourceNames),
     ...sourceNames.flatMap((source) => named([...path, "sources", source], inputNames)),
     ...inputNames.flatMap((input) => identifier([...path, "input", input])),
-    ...Object.entries(endpoint.input ?? {}).flatMap(([input, one]) => inputs([...path, "input", input], one)),
+    ...Object.entries(endpoint.input ?? {}).flatMap(([input, one]) =>
+      Inputs.check([...path, "input", input], one, Uses.of(endpoint.sources, input))
+    ),
     ...served(path, endpoint, inputNames),
     ...keys(path, endpoint),
     ...Object.entries(endpoint.sources).flatMap(([source, one]) =>
@@ -89,29 +92,14 @@ const identifier = (path: ReadonlyArray<string>): ReadonlyArray<Finding> =>
     ? []
     : [{ path, key: true, message: "a name is made of letters, digits and _, and begins with a letter" }]
 
-const inputs = (path: KeyPath, input: Inputs.Input): ReadonlyArray<Finding> => {
-  const anywhere = { inPath: false, inHeader: false }
-  const expected = Inputs.wrongWith(input, anywhere)
-  const findings: Array<Finding> = []
-  if (input.min !== undefined && input.max !== undefined && input.min > input.max)
-    findings.push({ path: [...path, "max"], message: `is less than min, which is ${input.min}` })
-  for (const member of Inputs.uselessFor(input))
-    findings.push({ path: [...path, member], key: true, message: `${input.type} has none` })
-  if ("default" in input && expected(input.default) !== undefined)
-    findings.push({
-      path: [...path, "default"],
-      message: `${expected(input.default)}, but it is ${show(input.default)}`
-    })
-  if ("default" in input && input.optional === true)
-    findings.push({ path: [...path, "optional"], key: true, message: "what has a default may be left out anyway" })
-  return findings
-}
-
-const keys = (path: KeyPath, { keys = [] }: File.Endpoint): ReadonlyArray<Finding> =>
-  keys.flatMap((key, index) => {
+const keys = (path: KeyPath, { keys }: File.Endpoint): ReadonlyArray<Finding> => {
+  if (keys?.length === 0)
+    return [{ path: [...path, "keys"], message: "expected at least one key; without keys everybody may ask" }]
+  return (keys ?? []).flatMap((key, index) => {
     const made = orFinding([...path, "keys", index], undefined, () => Keys.make([key]))
     return "message" in made ? [made] : []
   })
+}
 
 const served = (path: KeyPath, endpoint: File.Endpoint, inputNames: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   const params = Array.from((endpoint.path ?? "").matchAll(/:(\w+)/g), ([, name]) => name!)

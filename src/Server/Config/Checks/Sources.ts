@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isJsonNumber } from "../../../Json.ts"
 import * as File from "../File.ts"
 import * as Inputs from "../File/Inputs.ts"
 import { type Finding, hint, type KeyPath } from "../Problem.ts"
@@ -90,10 +91,13 @@ const question = (path: KeyPath, source: File.Source, kind: File.Kind): Readonly
 }
 
 const isMapping = (value: unknown) =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Template)
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof Template || isJsonNumber(value))
 
 /** What is asked is for the file to say. */
-const isOpen = (name: Template | number | undefined) => typeof name !== "object" || name.references.length > 0
+const isOpen = (name: unknown) => !(name instanceof Template) || name.references.length > 0
 
 /**
  * The references of a source and where they stand.
@@ -138,10 +142,11 @@ const references = (path: KeyPath, source: File.Source, around: Around): Readonl
   )
   const wrong = referencesIn(source).flatMap(([at, reference]): ReadonlyArray<Finding> => {
     const finding = (message: string): ReadonlyArray<Finding> => [{ path: [...path, ...at], message }]
-    const { optional, root, text } = reference
-    const inPath = File.methods.some((method) => method === at[0])
-    if (inPath && optional && !isInQuery(source, reference))
-      return finding(`${text} stands in a path, where something must be`)
+    const { optional, root, slashes, text } = reference
+    const inPath = isInPath(source, reference)
+    if (inPath && optional) return finding(`${text} stands in a path, where something must be`)
+    if (!inPath && slashes)
+      return finding(`${text}: |segment is for a value in the path of a URL, which may then hold slashes`)
     if (sourceNames.includes(root)) return []
     if (!inputNames.includes(root)) {
       const all = [...inputNames, ...sourceNames]
@@ -157,16 +162,10 @@ const references = (path: KeyPath, source: File.Source, around: Around): Readonl
 }
 
 /**
- * True for a reference that stands behind the question mark of a path.
+ * True for a reference that stands in the path of a URL, before its question mark.
  *
  * @since 0.1.0
  * @category getters
  */
-export const isInQuery = (source: File.Source, reference: Reference): boolean => {
-  for (const method of File.methods) {
-    const parts = source[method]?.parts ?? []
-    const mark = parts.findIndex((part) => typeof part === "string" && part.includes("?"))
-    if (parts.includes(reference)) return mark >= 0 && parts.indexOf(reference) > mark
-  }
-  return false
-}
+export const isInPath = (source: File.Source, reference: Reference): boolean =>
+  File.methods.some((method) => source[method]?.segments.has(reference))

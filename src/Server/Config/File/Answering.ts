@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { ParseResult, Schema } from "effect"
+import { isJsonNumber } from "../../../Json.ts"
 import * as Path from "../Path.ts"
 import { type KeyPath, show } from "../Problem.ts"
 import * as Setting from "../Setting.ts"
@@ -61,7 +62,7 @@ const read = (given: unknown, at: KeyPath, wrong: Wrong): Mapping => {
     const path = Path.parse(given)
     return path === undefined ? wrong(at, given, `expected ${expected}, but it is ${show(given)}`) : { path }
   }
-  if (typeof given !== "object" || given === null || Array.isArray(given))
+  if (typeof given !== "object" || given === null || Array.isArray(given) || isJsonNumber(given))
     return wrong(at, given, `expected ${expected}, but it is ${show(given)}`)
   const members = Object.entries(given)
   const form = Object.keys(given).sort().join()

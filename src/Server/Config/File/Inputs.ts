@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import { type JSONSchema, ParseResult, Schema } from "effect"
+import { compare, isNumeric, type Numeric, stringify } from "../../../Json.ts"
 import type { Lookup } from "../Environment.ts"
 import * as Setting from "../Setting.ts"
+import * as Limits from "./Limits.ts"
 import { may, must } from "./Member.ts"
 
-const types = ["string", "integer", "number", "boolean"] as const
-type TypeName = (typeof types)[number]
+const { types } = Limits
 
 /**
  * A field of the input in short, as its type.
@@ -18,7 +19,7 @@ type TypeName = (typeof types)[number]
  * @category models
  */
 export interface Short {
-  readonly type: TypeName
+  readonly type: Limits.TypeName
   readonly optional: boolean
 }
 
@@ -72,27 +73,11 @@ const pattern: Setting.Kind<RegExp> = {
  * @since 0.1.0
  * @category models
  */
-export interface Input {
-  readonly type: TypeName
+export interface Input extends Limits.Rules {
   readonly optional?: boolean
   readonly default?: unknown
-  readonly min?: number
-  readonly max?: number
   readonly oneOf?: ReadonlyArray<unknown>
-  readonly pattern?: RegExp
   readonly description?: string
-}
-
-/**
- * Where a parameter is used, which limits what it may be.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Used {
-  /** In the path of a URL, where nothing, `.` and `..` lead to another place. */
-  readonly inPath: boolean
-  readonly inHeader: boolean
 }
 
 /**
@@ -109,7 +94,7 @@ export const isThere = (input: Input): boolean => input.optional !== true || "de
  * @since 0.1.0
  * @category checks
  */
-export const wrongWith = (input: Input, used: Used): ((value: unknown) => string | undefined) => {
+export const wrongWith = (input: Input, used: Limits.Used): ((value: unknown) => string | undefined) => {
   const read = Schema.decodeUnknownEither(schemaOf(input, used))
   return (value) => {
     const result = read(value)
@@ -129,7 +114,7 @@ export const uselessFor = (input: Input): ReadonlyArray<keyof Input> => {
   return useless.filter((limit) => input[limit] !== undefined)
 }
 
-type Scalar = string | number | boolean
+type Scalar = string | Numeric | boolean
 
 /**
  * A parameter as a field of an input schema.
@@ -137,7 +122,7 @@ type Scalar = string | number | boolean
  * @since 0.1.0
  * @category getters
  */
-export const fieldOf = (input: Input, used: Used) => {
+export const fieldOf = (input: Input, used: Limits.Used) => {
   const schema = schemaOf(input, used)
   if ("default" in input) {
     // That it fits is found out when the file is checked.
@@ -152,10 +137,10 @@ export const fieldOf = (input: Input, used: Used) => {
  * @since 0.1.0
  * @category getters
  */
-export const schemaOf = (input: Input, used: Used): Schema.Schema<Scalar> => {
-  const { fits, jsonSchema, words } = limits[input.type](input, used)
+export const schemaOf = (input: Input, used: Limits.Used): Schema.Schema<Scalar> => {
+  const { fits, jsonSchema, words } = Limits.of(input, used)
   const oneOf = input.oneOf
-  const expected = `expected ${oneOf === undefined ? words : oneOf.map((one) => JSON.stringify(one)).join(" or ")}`
+  const expected = `expected ${oneOf === undefined ? words : oneOf.map((one) => stringify(one)).join(" or ")}`
   const message = () => ({ message: expected, override: true })
   const { description } = input
   // The limits stand with the type itself, so that documents of what is served have them too.
@@ -168,64 +153,18 @@ export const schemaOf = (input: Input, used: Used): Schema.Schema<Scalar> => {
   }
   return bases[input.type].pipe(
     Schema.annotations({ message, jsonSchema: limited }),
-    Schema.filter((value) => fits(value) && (oneOf === undefined || oneOf.includes(value)), { message, jsonSchema: {} })
+    Schema.filter((value) => fits(value) && (oneOf === undefined || oneOf.some((one) => isSame(one, value))), {
+      message,
+      jsonSchema: {}
+    })
   )
 }
 
-const bases: Record<TypeName, Schema.Schema.AnyNoContext> = {
+const isSame = (a: unknown, b: unknown) => a === b || (isNumeric(a) && isNumeric(b) && compare(a, b) === 0)
+
+const bases: Record<Limits.TypeName, Schema.Schema.AnyNoContext> = {
   string: Schema.String,
-  integer: Schema.Number,
-  number: Schema.Number,
+  integer: Setting.numeric,
+  number: Setting.numeric,
   boolean: Schema.Boolean
 }
-
-interface Limit {
-  readonly words: string
-  readonly fits: (value: unknown) => boolean
-  readonly jsonSchema: Readonly<Record<string, unknown>>
-}
-
-const numeric =
-  (what: string, isOne: (value: unknown) => boolean) =>
-  ({ max, min }: Input): Limit => ({
-    words: `${what}${range(min, max)}`,
-    fits: (value) => isOne(value) && Number(value) >= (min ?? -Infinity) && Number(value) <= (max ?? Infinity),
-    jsonSchema: {
-      ...(min === undefined ? {} : { minimum: min }),
-      ...(max === undefined ? {} : { maximum: max })
-    }
-  })
-
-const range = (min: number | undefined, max: number | undefined) => {
-  if (min === undefined) return max === undefined ? "" : ` up to ${max}`
-  return max === undefined ? ` from ${min} up` : ` from ${min} to ${max}`
-}
-
-const textual = ({ max = 1_000, min = 1, pattern }: Input, { inHeader, inPath }: Used): Limit => {
-  const limits = [
-    { words: `text of ${min} to ${max} characters`, fits: (text: string) => text.length >= min && text.length <= max },
-    ...(pattern ? [{ words: `like ${pattern.source.slice(4, -2)}`, fits: (text: string) => pattern.test(text) }] : []),
-    ...(inPath ? [{ words: `other than "." and ".."`, fits: (text: string) => !/^\.{0,2}$/.test(text) }] : []),
-    ...(inHeader ? [{ words: "that can stand in a header", fits: isHeader }] : [])
-  ]
-  return {
-    words: limits.map(({ words }) => words).join(", "),
-    fits: (value) => typeof value === "string" && limits.every(({ fits }) => fits(value)),
-    jsonSchema: { minLength: min, maxLength: max, ...(pattern ? { pattern: pattern.source } : {}) }
-  }
-}
-
-const limits: Record<TypeName, (input: Input, used: Used) => Limit> = {
-  string: textual,
-  integer: numeric("a whole number", Number.isSafeInteger),
-  number: numeric("a number", Number.isFinite),
-  boolean: () => ({ words: "true or false", fits: () => true, jsonSchema: {} })
-}
-
-/**
- * True for what can be the value of a header: no control characters, and no letters beyond Latin-1.
- *
- * @since 0.1.0
- * @category getters
- */
-export const isHeader = (text: string): boolean => /^[\t\x20-\x7e\xa0-\xff]*$/.test(text)
