@@ -77,7 +77,7 @@ describe("Testkit.replay of what happened over the demo's services", { timeout: 
 
   it.effect("has a source end in the very microsecond in which it ended, also one that waited for its place", () =>
     Effect.gen(function* () {
-      const [first, second] = [0.1, 0.3]
+      const [first, second] = [0.001, 0.009]
       // As floats, the two durations make more than the end.
       assert.isAbove(first + (second - first), second)
       const recorded = receipt([source("profile", first), source("orders", second, { start: first })])
