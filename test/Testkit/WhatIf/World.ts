@@ -1,5 +1,5 @@
 /** A load on a world of sources, run by muster itself in virtual time: what `explain` predicts can be seen to happen. */
-import { Effect, Exit, Logger, LogLevel } from "effect"
+import { Effect, Exit, Logger, LogLevel, Random } from "effect"
 import { Aggregator } from "../../../src/Aggregator.ts"
 import type { Receipt } from "../../../src/Receipt.ts"
 import * as Source from "../../../src/Source.ts"
@@ -88,6 +88,8 @@ export const run = (
     program.pipe(
       Effect.provide(Aggregator.layer({ logger: Logger.none })),
       Logger.withMinimumLogLevel(LogLevel.None),
+      // Retries wait for a random time.
+      Effect.withRandom(Random.make(seed)),
       Effect.scoped
     )
   )
