@@ -14,7 +14,6 @@ const withWall = (wall: { off: number }) =>
     unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
     currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + wall.off),
     currentTimeNanos: clock.currentTimeNanos,
-    scheduler: () => clock.scheduler(),
     sleep: (duration) => clock.sleep(duration)
   }))
 
