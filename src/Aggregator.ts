@@ -16,7 +16,7 @@ import * as Items from "./Gather/Items.ts"
 import * as Policies from "./Gather/Policies.ts"
 import { quorum } from "./Gather/Quorum.ts"
 import { like, type Member, type Outcomes, type SomeValues } from "./Gather/Shape.ts"
-import type { Outcome } from "./Outcome.ts"
+import { causedBy, type Outcome } from "./Outcome.ts"
 import { describe, Receipt } from "./Receipt.ts"
 import * as Source from "./Source.ts"
 
@@ -27,6 +27,14 @@ class SourceFailedBase extends Schema.TaggedError<SourceFailedBase>("effect-must
   "SourceFailed",
   { source: Schema.String, error: Schema.Unknown, receipt: Receipt }
 ) {
+  constructor(
+    fields: { readonly source: string; readonly error: unknown; readonly receipt: Receipt },
+    options?: Schema.MakeOptions
+  ) {
+    super(fields, options)
+    causedBy(this, fields.error)
+  }
+
   override get message() {
     const { elapsed, remaining, victims } = this.receipt
     const shown = victims.slice(0, 5).join(", ") + (victims.length > 5 ? ` and ${victims.length - 5} more` : "")
@@ -37,8 +45,8 @@ class SourceFailedBase extends Schema.TaggedError<SourceFailedBase>("effect-must
 }
 
 /**
- * A required source failed, and the answer with it. `error` is what it failed with; `receipt` says what became of the
- * others.
+ * A required source failed, and the answer with it. `error` is what it failed with, and the `cause`; `receipt` says what became
+ * of the others.
  *
  * @since 0.1.0
  * @category errors

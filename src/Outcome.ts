@@ -168,6 +168,11 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
   /** What was thrown. */
   defect: Schema.Defect
 }) {
+  constructor(fields: { readonly source: string; readonly defect: unknown }, options?: Schema.MakeOptions) {
+    super(fields, options)
+    causedBy(this, fields.defect)
+  }
+
   override get message() {
     const { defect } = this
     const text = textOf(defect)
@@ -183,6 +188,17 @@ export class SourceDied extends Schema.TaggedError<SourceDied>("effect-muster/Ou
     )
     return new SourceDied({ source, defect })
   }
+}
+
+/**
+ * Sets the `cause` of an error (ES2022), which consoles, error trackers and `NodeRuntime.runMain` print with its stack. It is
+ * not enumerable, as a native one: it does not stand in JSON, where it would be said twice.
+ *
+ * @since 0.1.0
+ * @category setters
+ */
+export const causedBy = (error: Error, cause: unknown): void => {
+  if (cause !== undefined) Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true })
 }
 
 /** What can be said of anything that can be thrown. */

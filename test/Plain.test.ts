@@ -438,7 +438,7 @@ describe("Plain", () => {
       )
 
       assert(error instanceof Plain.QuorumNotReached && error instanceof Error)
-      assert.isTrue(error.stack?.startsWith("QuorumNotReached: 2 successes were needed"))
+      assert.isTrue(error.stack?.startsWith("QuorumNotReached: 2 of 3 sources had to succeed"))
       assert.deepStrictEqual(
         error.failures.map(({ source }) => source),
         ["b", "c"]

@@ -5,7 +5,7 @@
  */
 import { Cause, Effect, Schema, Stream } from "effect"
 import type { DeadlineExceeded } from "../Deadline.ts"
-import type { Outcome } from "../Outcome.ts"
+import { causedBy, type Outcome } from "../Outcome.ts"
 import { failWith } from "../Receipt/Failure.ts"
 import type { Entry } from "../Receipt/Recorder.ts"
 import { type ItemOptions, namer } from "./Item.ts"
@@ -19,6 +19,11 @@ class InputFailedBase extends Schema.TaggedError<InputFailedBase>("effect-muster
   /** What the items that had been read came to, by id (or position), in input order. */
   outcomes: Schema.Unknown
 }) {
+  constructor(fields: { readonly error: unknown; readonly outcomes: unknown }, options?: Schema.MakeOptions) {
+    super(fields, options)
+    causedBy(this, fields.error)
+  }
+
   override get message() {
     const text = this.error instanceof Error ? this.error.message : String(this.error)
     return `The stream of items failed: ${text}`

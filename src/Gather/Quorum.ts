@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Effect, Exit, Schema } from "effect"
 import type { DeadlineExceeded } from "../Deadline.ts"
 import * as Options from "../Options.ts"
+import { causedBy, type SourceDied } from "../Outcome.ts"
 import type * as Outcome from "../Outcome.ts"
-import { Receipt } from "../Receipt.ts"
+import { describe, Receipt } from "../Receipt.ts"
+import { causeOf } from "./Failures.ts"
 import type { Entry } from "../Receipt/Recorder.ts"
 import { asItIs, type Context, enter, late, reference, unchecked } from "./Policies.ts"
 import type { Ended, Task } from "./Run.ts"
@@ -24,17 +26,38 @@ class QuorumNotReachedBase extends Schema.TaggedError<QuorumNotReachedBase>("eff
     receipt: Schema.optional(Receipt)
   }
 ) {
+  constructor(fields: QuorumFields, options?: Schema.MakeOptions) {
+    super(fields, options)
+    causedBy(this, causeOf(fields.failures))
+  }
+
   override get message() {
-    const failed = this.failures.slice(0, 5).map(({ error, source }) => `"${source}" (${text(error)})`)
-    const more = this.failures.length > 5 ? ` and ${this.failures.length - 5} more` : ""
-    return (
-      `${this.required} successes were needed and only ${this.succeeded.length} are left to reach: ` +
-      `failed were ${failed.join(", ") || "none"}${more}`
-    )
+    const { failures, receipt, required } = this
+    const total = receipt?.sources.length
+    if (failures.length === 0) return `${successes(required)} needed, but ${asMany(total)}`
+    const [shown, more] = [failures.slice(0, 5), failures.length - 5]
+    const failed = shown.map(({ error, source }) => `"${source}" (${describe(error).message})`).join(", ")
+    const list = more > 0 ? `${failed} and ${more} more` : failed
+    if (total === 1) return `The only source failed: ${list}`
+    const all = failures.length === total
+    return total === undefined
+      ? `${successes(required)} needed, but ${failures.length} failed: ${list}`
+      : `${required} of ${total} sources had to succeed, but ${all ? "all" : failures.length} failed: ${list}`
   }
 }
 
-const text = (error: unknown) => (error instanceof Error ? error.message : String(error))
+interface QuorumFields {
+  readonly required: number
+  readonly succeeded: ReadonlyArray<string>
+  readonly failures: ReadonlyArray<{ readonly source: string; readonly error: unknown }>
+  readonly receipt?: Receipt | undefined
+}
+
+const successes = (count: number) => (count === 1 ? "1 success was" : `${count} successes were`)
+
+/** There were too few sources to begin with. */
+const asMany = (total = 0) =>
+  total === 0 ? "there are no sources" : total === 1 ? "there is only 1 source" : `there are only ${total} sources`
 
 /**
  * So many sources failed that the successes asked for cannot be had any more; `first` asks for one.
@@ -43,7 +66,7 @@ const text = (error: unknown) => (error instanceof Error ? error.message : Strin
  * @category errors
  */
 export class QuorumNotReached<E> extends QuorumNotReachedBase {
-  declare readonly failures: ReadonlyArray<{ readonly source: string; readonly error: E | Outcome.SourceDied }>
+  declare readonly failures: ReadonlyArray<{ readonly source: string; readonly error: E | SourceDied }>
 }
 
 /**
@@ -73,7 +96,11 @@ export const quorum = <A, E, R>(
         entries.flatMap((entry) => (winners.has(entry) ? [[entry.name, entry.value] as const] : []))
       )
     }
-    if (decidedBy === undefined && tasks.length >= k) return late(recorder, entries.filter(isUnfinished))
+    if (decidedBy === undefined && tasks.length >= k)
+      return Exit.mapError(late(recorder, entries.filter(isUnfinished)), (error) => {
+        causedBy(error, causeOf(entries.flatMap(failureOf)))
+        return error
+      })
     recorder.finished("failed", decidedBy ?? null)
     return new QuorumNotReached<E>(
       {

@@ -105,7 +105,10 @@ describe("Gather.quorum", () => {
       )
       assert(error.failures[1]?.error instanceof Outcome.SourceTimedOut)
       assert.deepStrictEqual(slow.seen.interrupted, [50])
-      assert.match(error.message, /3 successes were needed.*"a" \(one\), "b" \(Source "b" did not answer/)
+      assert.match(
+        error.message,
+        /3 of 4 sources had to succeed, but 2 failed: "a" \(one\), "b" \(Source "b" did not answer/
+      )
     })
   )
 
