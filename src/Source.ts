@@ -288,7 +288,7 @@ export interface Questions {
   readonly sqlite: SqlQuestion
   /** The JSON at a key, or what a command gives. */
   readonly redis:
-    { readonly key: string } | { readonly command: readonly [name: string, ...args: ReadonlyArray<string | number>] }
+    { readonly key: string } | { readonly command: readonly [name: string, ...args: ReadonlyArray<string | Numeric>] }
   readonly mongo: {
     readonly collection: string
     readonly read:

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Config, type ConfigError, Context, Effect, Layer, Option, Schema, type Scope } from "effect"
+import * as Json from "../Json.ts"
 import { Asking } from "../Receipt/Asking.ts"
 import { type SourceError, SourceMalformed } from "../Source.ts"
 import * as Driver from "./Driver.ts"
@@ -76,7 +77,8 @@ export const layerConfig = (
   Layer.scoped(Redis, Effect.flatMap(Config.unwrap(config), make))
 
 /**
- * Reads a key whose value is JSON, and decodes it; none when there is no such key.
+ * Reads a key whose value is JSON, and decodes it; none when there is no such key. A number that no JavaScript number holds is a
+ * `JsonNumber`, so a schema of numbers refuses it.
  *
  * @since 0.1.0
  * @category reading
@@ -90,11 +92,7 @@ export const json = <A, I, R>(
     const value = yield* (yield* Redis).get(key)
     if (Option.isNone(value)) return Option.none()
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `GET: ${reason}` })
-    const parsed = yield* Effect.try({
-      try: (): unknown => JSON.parse(value.value),
-      // The message of the parser quotes the value.
-      catch: () => malformed("the value is no JSON")
-    })
+    const parsed = yield* Effect.mapError(Json.parse(value.value), (reason) => malformed(`the value ${reason}`))
     return yield* Schema.decodeUnknown(options.schema)(parsed).pipe(
       Effect.mapBoth({ onSuccess: Option.some, onFailure: ({ issue }) => malformed(Mismatch.describe(issue)) })
     )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
 import * as NodeHttp from "node:http"
 import type { AddressInfo } from "node:net"
+import { JsonNumber } from "../../src/Json.ts"
 import * as DriversLive from "../../src/Source/Drivers.ts"
 import { Drivers, type Questions, type ServiceSettings } from "../../src/Source.ts"
 import * as MongoStub from "../MongoStub.ts"
@@ -64,7 +65,9 @@ describe("Drivers", () => {
         params: [nasty, null]
       })
 
-      assert.deepStrictEqual(rows, [{ text: nasty, empty: null, long: "9007199254740993", bytes: "AQI=" }])
+      assert.deepStrictEqual(rows, [
+        { text: nasty, empty: null, long: new JsonNumber("9007199254740993"), bytes: "AQI=" }
+      ])
     })
   )
 

@@ -8,6 +8,7 @@ import { isJsonNumber, isNumeric, type Numeric, toText } from "../../Json.ts"
 import type { Questions } from "../../Source.ts"
 import * as File from "./File.ts"
 import { isHeader } from "./File/Limits.ts"
+import * as MongoForm from "./MongoForm.ts"
 import * as Path from "./Path.ts"
 import * as Segment from "./Segment.ts"
 import { type Form, Given, type Reference, ReferenceUnusable, Template } from "./Template.ts"
@@ -66,7 +67,7 @@ const makers: Makers = {
         ...Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)] as const),
         ...own.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
       ]),
-      body: source.body === undefined ? undefined : fill.form(source.body, true),
+      body: source.body === undefined ? undefined : fill.form(source.body),
       ...(unread && { unread })
     }
   },
@@ -74,7 +75,7 @@ const makers: Makers = {
   mysql: sql,
   sqlite: sql,
   redis: (fill, { command, key }) => {
-    if (key !== undefined) return { key: fill.encoded(key) }
+    if (key !== undefined) return { key: fill.plain(key) }
     const [name, ...args] = command!.map((part) =>
       part instanceof Template ? fill.argument(part) : typeof part === "number" ? part : part.text
     )
@@ -85,12 +86,12 @@ const makers: Makers = {
     read:
       pipeline === undefined
         ? {
-            find: object(fill.form(find ?? {}, false)),
-            sort: sort === undefined ? undefined : object(fill.form(sort, false)),
-            project: project === undefined ? undefined : object(fill.form(project, false)),
+            find: object(fill.mongo(find ?? {}, "filter")),
+            sort: sort === undefined ? undefined : object(fill.mongo(sort, "expression")),
+            project: project === undefined ? undefined : object(fill.mongo(project, "expression")),
             limit: one === true ? 1 : limit
           }
-        : { pipeline: list(fill.form(pipeline, false)).map(object) }
+        : { pipeline: list(fill.mongo(pipeline, "expression")).map(object) }
   })
 }
 
@@ -137,13 +138,14 @@ class Filling {
     })
   }
 
-  encoded(template: Template): string {
-    return this.text(template, (reference) => this.percent(reference, this.textOf(reference)))
+  /** As it is: for what is sent with its length, where no character means anything. */
+  plain(template: Template): string {
+    return this.text(template, (reference) => this.textOf(reference))
   }
 
-  argument(template: Template): string | number {
-    const value = template.whole === undefined ? this.encoded(template) : this.scalar(template.whole)
-    return typeof value === "number" ? value : String(value ?? "")
+  argument(template: Template): string | Numeric {
+    const value = template.whole === undefined ? this.plain(template) : this.scalar(template.whole)
+    return isNumeric(value) ? value : String(value ?? "")
   }
 
   statement({ parts }: Template): Questions["postgres"] {
@@ -159,15 +161,22 @@ class Filling {
     return { text, params }
   }
 
-  /** Lists and objects that references stand for are put in where they are no operators to anybody. */
-  form(form: Form, whole: boolean): unknown {
+  form(form: Form): unknown {
+    if (form instanceof Template) return form.whole === undefined ? this.plain(form) : this.value(form.whole)
     if (typeof form !== "object" || form === null || isJsonNumber(form)) return form
-    if (isList(form)) return form.map((item) => this.form(item, whole))
-    if (form instanceof Template) {
-      if (form.whole !== undefined) return whole ? this.value(form.whole) : this.scalar(form.whole)
-      return this.text(form, (reference) => this.textOf(reference))
-    }
-    return Object.fromEntries(Object.entries(form).map(([name, member]) => [name, this.form(member, whole)]))
+    if (isList(form)) return form.map((item) => this.form(item))
+    return Object.fromEntries(Object.entries(form).map(([name, member]) => [name, this.form(member)]))
+  }
+
+  /** No lists and objects that references stand for: their names would be operators. */
+  mongo(form: Form, place: MongoForm.Place): unknown {
+    const resolve = (template: Template) =>
+      template.whole === undefined ? this.plain(template) : this.scalar(template.whole)
+    const refuse = ({ references: [first] }: Template) =>
+      first === undefined
+        ? this.unusable({ text: "what the environment has" }, "stands in code")
+        : this.unusable(first, "stands in code, where it would be run: give it as an argument")
+    return MongoForm.fill(form, place, resolve, refuse)
   }
 
   private text(template: Template, fill: (reference: Reference) => string): string {
@@ -209,7 +218,7 @@ class Filling {
       : `; {${reference.text.slice(1, -1)}|segment} sends it encoded`
   }
 
-  private unusable(reference: Reference, reason: string): never {
+  private unusable(reference: Pick<Reference, "text">, reason: string): never {
     throw new ReferenceUnusable({ source: this.source, reference: reference.text, reason })
   }
 }

@@ -60,6 +60,9 @@ export interface Limits {
  * or the driver; with `SourceMalformed` for a document that does not fit its schema, and an answer that is too long. No
  * error and no span holds a filter, a document or the password.
  *
+ * A whole number that no JavaScript number holds is read as the driver's `Long`, and a decimal as its `Decimal128`. In a filter, a
+ * pipeline and a projection, a `bigint` and a `JsonNumber` are sent as these, digit for digit, or refused.
+ *
  * A filter is an object, and `{ $ne: null }` in it an operator: a value that comes from outside must be known to be a string
  * or a number (decode it), or stand behind `$eq`.
  *

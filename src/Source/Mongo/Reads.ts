@@ -14,6 +14,7 @@ import type { Client, Limits, Query } from "./Client.ts"
 import { faultOf, type Module } from "./Errors.ts"
 import * as Pages from "./Pages.ts"
 import type { Checked } from "./Settings.ts"
+import { toBson } from "./Values.ts"
 
 /**
  * Makes a client of checked settings.
@@ -49,6 +50,22 @@ export const make = (mongodb: Module, { commandTimeout, connection, maxBytes, wh
         Effect.catchAll((fault) => failed(doing, fault))
       )
     })
+
+  const find =
+    (collection: string, filter: Query, settings: FindOptions): Open =>
+    (db, limits) => {
+      const { projection } = settings
+      const projected = projection === undefined ? {} : { projection: toBson(mongodb, "the projection", projection) }
+      const options = { ...settings, ...projected, ...limits, raw: true }
+      return db.collection(collection).find(toBson(mongodb, "the filter", filter), options)
+    }
+
+  const aggregate =
+    (collection: string, pipeline: ReadonlyArray<Document>, settings: AggregateOptions): Open =>
+    (db, limits) => {
+      const stages = toBson(mongodb, "the pipeline", Array.from(pipeline))
+      return db.collection(collection).aggregate(stages, { ...settings, ...limits, raw: true })
+    }
 
   const decode = <A, I, R>(doing: string, schema: Schema.Schema<A, I, R>) => {
     const decoded = Schema.decodeUnknown(schema)
@@ -114,22 +131,16 @@ export const make = (mongodb: Module, { commandTimeout, connection, maxBytes, wh
       traced(
         "count",
         collection
-      )(attempt("count", (db, limits) => db.collection(collection).countDocuments(filter, { ...limits }))),
+      )(
+        attempt("count", (db, limits) =>
+          db.collection(collection).countDocuments(toBson(mongodb, "the filter", filter), { ...limits })
+        )
+      ),
     use: (run) => traced("use")(attempt("use", run))
   }
 }
 
 type Open = (db: Db, limits: Limits) => AbstractCursor
-
-const find =
-  (collection: string, filter: Query, settings: FindOptions): Open =>
-  (db, limits) =>
-    db.collection(collection).find(filter, { ...settings, ...limits, raw: true })
-
-const aggregate =
-  (collection: string, pipeline: ReadonlyArray<Document>, settings: AggregateOptions): Open =>
-  (db, limits) =>
-    db.collection(collection).aggregate(Array.from(pipeline), { ...settings, ...limits, raw: true })
 
 const late = Fault.unavailable("no answer before the deadline")
 

@@ -5,11 +5,13 @@
  */
 import { Duration, Effect, identity, Option } from "effect"
 import * as Deadline from "../../Deadline.ts"
+import { isJsonNumber, type JsonNumber, toText } from "../../Json.ts"
 import * as Options from "../../Options.ts"
 import { Asking } from "../../Receipt/Asking.ts"
 import type { SourceError } from "../../Source.ts"
 import * as Fault from "../Fault.ts"
 import { slack } from "../Pool/Lease.ts"
+import * as Text from "../Text.ts"
 import * as Commands from "./Commands.ts"
 import * as Connection from "./Connection.ts"
 import type * as Connections from "./Connections.ts"
@@ -18,12 +20,12 @@ import type { Checked } from "./Settings.ts"
 
 /**
  * What is sent with a command; it goes as bytes, each behind its length, so nothing in it can be taken for another argument
- * or command.
+ * or command. Numbers go as their digits. A text with a lone surrogate is refused.
  *
  * @since 0.1.0
  * @category models
  */
-export type Argument = string | number | bigint | Uint8Array
+export type Argument = string | number | bigint | JsonNumber | Uint8Array
 
 /**
  * Commands of Redis.
@@ -177,6 +179,10 @@ const checked = (name: string, args: ReadonlyArray<unknown>): Sent | Fault.Fault
   const sent = args.map(toArgument)
   const wrong = sent.indexOf(undefined)
   if (wrong >= 0) return Fault.rejected(`argument ${wrong + 1} is no text, number or bytes`)
+  for (const [index, arg] of sent.entries()) {
+    const fault = typeof arg === "string" ? Text.check(`argument ${index + 1}`, arg) : undefined
+    if (fault !== undefined) return fault
+  }
   // The cast: none is undefined.
   const all = sent as Sent
   if (name === "a command") return Fault.rejected("no command has such a name")
@@ -186,7 +192,9 @@ const checked = (name: string, args: ReadonlyArray<unknown>): Sent | Fault.Fault
 /** Types do not hold what comes from outside: the driver would spread an array over several arguments. */
 const toArgument = (arg: unknown): Connection.Argument | undefined => {
   if (typeof arg === "string" || Buffer.isBuffer(arg)) return arg
-  if (typeof arg === "number" || typeof arg === "bigint") return String(arg)
+  if (typeof arg === "number" && !Number.isFinite(arg)) return String(arg)
+  if (typeof arg === "number" || isJsonNumber(arg)) return Object.is(arg, -0) ? "-0" : toText(arg)
+  if (typeof arg === "bigint") return String(arg)
   return arg instanceof Uint8Array ? Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength) : undefined
 }
 

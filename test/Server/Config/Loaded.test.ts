@@ -111,8 +111,8 @@ endpoints:
           unread: true
         },
         { text: ["SELECT '{}' FROM t WHERE id = ", " AND n = ", " OR tag = ", ""], params: [nasty, 5, null] },
-        { key: `user:${encoded}:5` },
-        { command: ["HGET", `user:${encoded}`, nasty, 5, 5] },
+        { key: `user:${nasty}:5` },
+        { command: ["HGET", `user:${nasty}`, nasty, 5, 5] },
         {
           collection: "c",
           read: { find: { id: nasty, n: { $gt: 5 } }, sort: { n: -1 }, project: undefined, limit: 3 }
