@@ -54,7 +54,8 @@ const service = (env: Lookup) =>
 
 const question = (env: Lookup) => {
   const path = Template.of(env, `a path like "/users/{id}"`, Template.isPath, Template.wrongWithPath)
-  const about = (method: string) => `${method}s this path of the service; references are encoded`
+  const about = (method: string) =>
+    `${method}s this path of the service; references are encoded, and hold no slashes but as {id|segment}`
   return {
     get: may(path, about("GET")),
     post: may(path, about("POST")),
