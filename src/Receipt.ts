@@ -32,22 +32,26 @@ export const CleanupState = Schema.Literal("done", "running", "gave-up")
 export type CleanupState = typeof CleanupState.Type
 
 /**
- * An error as a tag and a message.
+ * An error as a tag, a message, and its HTTP status, if it has one.
  *
  * @since 0.1.0
  * @category models
  */
-export const Described = Schema.Struct({ tag: Schema.String, message: Schema.String })
+export const Described = Schema.Struct({
+  tag: Schema.String,
+  message: Schema.String,
+  status: Schema.optionalWith(Schema.Number, { exact: true })
+})
 
 /**
- * One call that a guard made: the first, again after a failure, or beside one that is slow. `outcome` is `null` while it
- * runs.
+ * One call that a guard made: the first, again after a failure, or beside one that is slow; or without a guard, over a new
+ * connection (`reconnect`), because the server had closed the old one while it was idle. `outcome` is `null` while it runs.
  *
  * @since 0.1.0
  * @category models
  */
 export const Attempt = Schema.Struct({
-  kind: Schema.Literal("first", "retry", "hedge"),
+  kind: Schema.Literal("first", "retry", "hedge", "reconnect"),
   start: Schema.Number,
   end: Instant,
   outcome: Schema.NullOr(Schema.Literal("succeeded", "failed", "cancelled")),
@@ -100,7 +104,7 @@ export type Unhedged = typeof Unhedged.Type
  * @category models
  */
 export const Guards = Schema.Struct({
-  /** How many calls were made, retries and hedges with them; zero where no guard counts them. */
+  /** How many calls were made, retries, hedges and reconnects with them; zero where there was nothing to count. */
   calls: Schema.Number,
   /** The first hundred of them. */
   attempts: Schema.Array(Attempt),
@@ -218,17 +222,21 @@ export type Receipt = typeof Receipt.Type
 const maxMessage = 2_000
 
 /**
- * Reads an error of any kind as a tag and a message (at most 2,000 characters).
+ * Reads an error of any kind as a tag, a message (at most 2,000 characters) and its HTTP status, if it has one.
  *
  * @since 0.1.0
  * @category getters
  */
-export const describe = (error: unknown): { readonly tag: string; readonly message: string } => {
+export const describe = (
+  error: unknown
+): { readonly tag: string; readonly message: string; readonly status?: number } => {
   if (typeof error !== "object" || error === null) return { tag: typeof error, message: cut(String(error)) }
   try {
     const tag = "_tag" in error ? String(error._tag) : error instanceof Error ? error.name : "Object"
     const message = "message" in error && typeof error.message === "string" ? error.message : ""
-    return { tag, message: cut(message !== "" ? message : (asJson(error) ?? tag)) }
+    const hasStatus = "status" in error && typeof error.status === "number" && Number.isFinite(error.status)
+    const status = hasStatus ? { status: error.status as number } : {} // The cast: it was just looked at.
+    return { tag, message: cut(message !== "" ? message : (asJson(error) ?? tag)), ...status }
   } catch {
     // One of its getters throws. What is wrong with the error must not take the place of the error.
     return { tag: "Object", message: "an error that cannot be read" }

@@ -185,6 +185,8 @@ export class SourceUnavailable extends Schema.TaggedError<SourceUnavailable>("ef
   "SourceUnavailable",
   {
     ...named,
+    /** Its HTTP status, if it answered with one. */
+    status: Schema.optional(Schema.Number),
     /** How many milliseconds it asked to be left alone, if it said so (`Retry-After`). */
     retryAfter: Schema.optional(Schema.Number)
   }

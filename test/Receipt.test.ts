@@ -298,7 +298,7 @@ describe("Receipt", () => {
       }
     }
 
-    it.each<[string, unknown, string, string]>([
+    it.each<[string, unknown, string, string, number?]>([
       ["an Error", new TypeError("x is not a function"), "TypeError", "x is not a function"],
       ["an Error without a message", new RangeError(), "RangeError", "RangeError"],
       ["a tagged error", new Refused({ why: "full" }), "Refused", "refused: full"],
@@ -309,8 +309,10 @@ describe("Receipt", () => {
       ["null", null, "object", "null"],
       ["a number", 42, "number", "42"],
       ["a symbol", Symbol("s"), "symbol", "Symbol(s)"],
-      ["a plain object", { status: 500 }, "Object", `{"status":500}`],
-      ["a tagged object", { _tag: "Busy", status: 503 }, "Busy", `{"_tag":"Busy","status":503}`],
+      ["a plain object", { status: 500 }, "Object", `{"status":500}`, 500],
+      ["a status that is no number", { status: "busy" }, "Object", `{"status":"busy"}`],
+      ["a status that JSON cannot hold", { status: NaN }, "Object", `{"status":null}`],
+      ["a tagged object", { _tag: "Busy", status: 503 }, "Busy", `{"_tag":"Busy","status":503}`, 503],
       ["an object with a message", { message: "busy" }, "Object", "busy"],
       ["an object whose message is no text", { message: 5 }, "Object", `{"message":5}`],
       ["an empty object", {}, "Object", "Object"],
@@ -319,8 +321,8 @@ describe("Receipt", () => {
       ["an object that JSON cannot hold", { big: 1n }, "Object", "Object"],
       ["an object that is nothing in JSON", { toJSON: () => undefined }, "Object", "Object"],
       ["an error that cannot be read", new Unreadable(), "Object", "an error that cannot be read"]
-    ])("reads %s", (_, error, tag, message) => {
-      assert.deepStrictEqual(Receipt.describe(error), { tag, message })
+    ])("reads %s", (_, error, tag, message, status) => {
+      assert.deepStrictEqual(Receipt.describe(error), { tag, message, ...(status !== undefined && { status }) })
     })
 
     it("cuts a message off at 2,000 characters, and says so", () => {

@@ -6,7 +6,7 @@ import { assert, describe, it } from "vitest"
 
 /** Each room imports only rooms of the lines above it; those on one line do not import each other. */
 const house = [
-  ["Options", "Json"],
+  ["Options", "Json", "Content", "TraceContext"],
   ["Memory"],
   ["Outcome", "Cleanup"],
   ["Receipt"],

@@ -32,7 +32,8 @@ export class Guarding {
 
   /** A call goes out now; what it gives back is called when the call has ended. */
   attempt(kind: Attempt["kind"]): (outcome: Attempt["outcome"], error?: Attempt["error"]) => void {
-    this.calls += 1
+    // The call whose connection was dead counts also where no guard has counted it.
+    this.calls += kind === "reconnect" && this.calls === 0 ? 2 : 1
     if (this.attempts.length === maxAttempts) return () => {}
     const attempt: (typeof this.attempts)[number] = { kind, start: this.instant(), end: null, outcome: null }
     this.attempts.push(attempt)

@@ -57,7 +57,7 @@ export const make = <R>(
   // The cast: everywhere there is one, or else its default.
   const ambient = Context.get(services as Context.Context<never>, Deadline.Current)
 
-  const answer = (exchange: Exchange, params: Params, deadline: number, span: Tracer.Span | undefined): Answered => {
+  const answer = (exchange: Exchange, params: Params, deadline: number, span: Tracer.AnySpan | undefined): Answered => {
     if (!mayAsk(endpoint, exchange)) return unauthorized
     if (deadline <= now(clock)) return late
     const wishes = wishesOf(exchange)
@@ -88,7 +88,7 @@ export const make = <R>(
     const limit = Math.min(endpoint.deadline ?? deadline, wait._tag === "Some" ? wait.value : Infinity)
     const span = spans.start(name, exchange, endpoint.path)
     exchange.traceId = span?.traceId
-    if (span !== undefined) exchange.onReply((exit) => spans.end(span, exit))
+    if (span?._tag === "Span") exchange.onReply((exit) => spans.end(span, exit))
     return answer(exchange, params, Math.min(ambient, exchange.arrivedAt + limit), span)
   }
 }
@@ -119,11 +119,10 @@ const within = <R>(
   { forward }: Endpoint<unknown>,
   exchange: Exchange,
   deadline: number,
-  span: Tracer.Span | undefined
+  span: Tracer.AnySpan | undefined
 ): Context.Context<R> => {
   const { headers, id, key } = exchange
-  const forwarded = forward.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
-  const inbound: InboundRequest = { id, headers: Object.fromEntries(forwarded), key }
+  const inbound: InboundRequest = { id, headers: sentOn(forward, headers), key }
   const all = new Map(services.unsafeMap)
   all.set(Inbound.key, inbound)
   all.set(Deadline.Current.key, deadline)
@@ -131,6 +130,17 @@ const within = <R>(
   all.set(Started.key, (recorder: Recorder) => exchange.started(recorder))
   if (span !== undefined) all.set(Tracer.ParentSpan.key, span)
   return Context.unsafeMake(all)
+}
+
+/** Those headers, but for the ones that `connection` names: they are for this connection alone (RFC 9110, 7.6.1). */
+const sentOn = (forward: ReadonlyArray<string>, headers: Exchange["headers"]): InboundRequest["headers"] => {
+  if (forward.length === 0) return {}
+  const own = headers["connection"]?.split(",").map((name) => name.trim().toLowerCase())
+  return Object.fromEntries(
+    forward.flatMap((name) =>
+      headers[name] === undefined || own?.includes(name) === true ? [] : [[name, headers[name]] as const]
+    )
+  )
 }
 
 type Eventually<A> = Either.Either<A, Problem.Problem> | Effect.Effect<A, Problem.Problem>

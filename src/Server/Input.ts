@@ -5,6 +5,7 @@
  */
 import { Duration, Effect, Either, Option, type Schema, SchemaAST } from "effect"
 import type { IncomingMessage } from "node:http"
+import * as Content from "../Content.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Json from "../Json.ts"
 import type { Endpoint } from "./Endpoint.ts"
@@ -204,16 +205,30 @@ const readBody = ({ headers, message }: Exchange, maxBody: number): Effect.Effec
       { maxBody },
       { connection: "close" }
     )
-    if (Number(headers["content-length"] ?? 0) > maxBody) return yield* Effect.fail(tooLarge)
-    const bytes = yield* inTime(readAll(message, maxBody, tooLarge))
+    const encoding = headers["content-encoding"]
+    const refused = Content.refusal(encoding)
+    if (refused !== undefined) return yield* Effect.fail(unreadable(refused, maxBody))
+    const limit = Content.limit(encoding, maxBody)
+    if (Number(headers["content-length"] ?? 0) > limit) return yield* Effect.fail(tooLarge)
+    const bytes = yield* inTime(readAll(message, limit, tooLarge))
     if (bytes.length === 0) return yield* Effect.fail(problem("invalid-input", "The body is empty", { field: "" }))
-    return yield* Either.mapLeft(Either.flatMap(textOf(bytes), Json.parse), (reason) =>
+    const text = yield* Content.decode(bytes, encoding, maxBody).pipe(
+      Either.flatMap((content) => Content.text(content, type)),
+      Either.mapLeft((reason) => unreadable(reason, maxBody))
+    )
+    return yield* Either.mapLeft(Json.parse(text), (reason) =>
       problem("invalid-input", `The body ${reason}`, { field: "" })
     )
   })
 
-const textOf = (bytes: Uint8Array): Either.Either<string, string> =>
-  Either.try({ try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes), catch: () => "is no UTF-8" })
+/** What is unknown comes with what is known (RFC 9110, 12.5.3). */
+const unreadable = ({ kind, reason }: Content.Unreadable, maxBody: number): Problem => {
+  const detail = `The body ${reason}`
+  if (kind === "too long") return problem("body-too-large", detail, { maxBody })
+  if (kind === "corrupt") return problem("invalid-input", detail, { field: "" })
+  const headers = kind === "unknown coding" ? { "accept-encoding": Content.acceptEncoding } : {}
+  return problem("unsupported-media-type", detail, {}, headers)
+}
 
 /** Not as a stream of the platform, which closes the connection when it is not read to its end: nobody could be answered. */
 const readAll = (message: IncomingMessage, maxBody: number, tooLarge: Problem): Effect.Effect<Buffer, Problem> =>

@@ -27,7 +27,7 @@ export const kinds = {
   "not-acceptable": [406, "None of the accepted media types can be given"],
   "request-timeout": [408, "The body did not arrive in time"],
   "body-too-large": [413, "The body is too large"],
-  "unsupported-media-type": [415, "The body must be JSON"],
+  "unsupported-media-type": [415, "The body is in a form that is not read"],
   misdirected: [421, "This host is not served here"],
   "internal-error": [500, "There is a bug in the server"],
   "answer-unwritable": [500, "The answer cannot be written as JSON"],

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Effect, Exit, Option, type Tracer } from "effect"
+import { Effect, Exit, type Tracer } from "effect"
 import * as Direct from "../Receipt/Spans.ts"
+import * as TraceContext from "../TraceContext.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Reply } from "./Reply.ts"
 
@@ -16,8 +16,8 @@ import type { Reply } from "./Reply.ts"
  * @category models
  */
 export interface Spans {
-  /** Starts one, in the trace that the request is part of; `undefined` where tracing is off. */
-  readonly start: (name: string, exchange: Exchange, route: string) => Tracer.Span | undefined
+  /** Starts one, in the trace that the request is part of. Where tracing is off it gives the span of the caller, if there is one. */
+  readonly start: (name: string, exchange: Exchange, route: string) => Tracer.AnySpan | undefined
   /** Ends it: there is a reply, or there will be none. */
   readonly end: (span: Tracer.Span, exit: Exit.Exit<Reply>) => void
 }
@@ -32,11 +32,9 @@ export const make: Effect.Effect<Spans> = Effect.withFiberRuntime((fiber) => {
   const spans = Direct.of(fiber)
   return Effect.succeed({
     start: (name, { headers, method }, route) => {
-      if (spans === undefined) return undefined
-      // The cast: these are headers, which the platform gives a prototype of its own.
-      const caller = HttpTraceContext.fromHeaders(headers as Parameters<typeof HttpTraceContext.fromHeaders>[0])
+      const parent = TraceContext.fromHeaders(headers)
       const attributes = { "http.request.method": method, "http.route": route }
-      return spans.start(name, { attributes, kind: "server", parent: Option.getOrUndefined(caller) })
+      return spans === undefined ? parent : spans.start(name, { attributes, kind: "server", parent })
     },
     end: (span, exit) => {
       span.attribute("http.response.status_code", Exit.isSuccess(exit) ? exit.value.status : 500)

@@ -5,6 +5,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Config, ConfigError, Effect, Either, Layer, Option, Schema } from "effect"
+import * as TraceContext from "../TraceContext.ts"
 
 /**
  * Traces are wanted, and what sends them is not installed.
@@ -60,7 +61,7 @@ const invalid = (name: string, expected: string) =>
  *
  * `OTEL_EXPORTER_OTLP_ENDPOINT`, `_PROTOCOL` and `_HEADERS` (and the same with `_TRACES_`, which count first),
  * `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_BSP_SCHEDULE_DELAY` and `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. There is
- * no gRPC, and no sampler: every span is sent.
+ * no gRPC, and no sampler: every span is sent but for those of a trace that the caller does not sample.
  *
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter
  * @since 0.1.0
@@ -133,7 +134,13 @@ const sending = ({ batch, delay, headers, protocol, serviceName, url }: TracingS
     catch: () => new TracingMissing()
   }).pipe(
     Effect.map(([OtlpTracer, Serialization]) =>
-      OtlpTracer.layer({ url, headers, exportInterval: delay, maxBatchSize: batch, resource: { serviceName } }).pipe(
+      // It would send every span, also of a trace that its caller does not sample.
+      Layer.unwrapScoped(
+        Effect.map(
+          OtlpTracer.make({ url, headers, exportInterval: delay, maxBatchSize: batch, resource: { serviceName } }),
+          (tracer) => Layer.setTracer(TraceContext.sampledOnly(tracer))
+        )
+      ).pipe(
         Layer.provide(protocol === "http/json" ? Serialization.layerJson : Serialization.layerProtobuf),
         Layer.provide(FetchHttpClient.layer)
       )

@@ -5,15 +5,16 @@
  */
 import { type HttpBody, HttpClient, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope, Stream } from "effect"
+import { Context, Effect, Either, Layer, Option, Redacted, Schema, type Scope } from "effect"
 import * as Calling from "../Gather/Calling.ts"
 import * as Json from "../Json.ts"
 import * as Options from "../Options.ts"
 import type { Questions, ServiceSettings, SourceError } from "../Source.ts"
 import * as Agent from "./Http/Agent.ts"
 import { Asked } from "./Http/Asked.ts"
-import { type Broken, dispatcherOf, known, type Reply } from "./Http/Direct.ts"
+import { dispatcherOf, known } from "./Http/Direct.ts"
 import * as Target from "./Http/Target.ts"
+import * as Through from "./Http/Through.ts"
 
 /**
  * How a value is asked for.
@@ -81,7 +82,9 @@ export const json = <A, I, R>(
           headers,
           body: body._tag === "Empty" ? undefined : body.body
         })
-      : one.through((prepare) => throughClient(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes))
+      : one.through((prepare, onReconnect) =>
+          Through.exchange(HttpClient.mapRequestEffect(client, prepare), sent, maxBytes, onReconnect)
+        )
   }
   return Calling.mark(
     Effect.withFiberRuntime((fiber) => asked(Calling.here(fiber))),
@@ -159,39 +162,13 @@ const value = { parse: Json.parse, decode: (json: unknown) => Either.right(json)
 const unreadText = {
   parse: Json.check,
   // The bytes of a long one are passed on without a copy. A mark of byte order (RFC 8259, 8.1) is left out of the text.
-  decode: (_: unknown, text: string, bytes: Uint8Array) =>
-    Either.right<unknown>(new Json.JsonText(bytes.length > 65_536 && bytes[0] !== 0xef ? bytes : text))
+  decode: (_: unknown, text: string, bytes: Uint8Array | undefined) =>
+    Either.right<unknown>(
+      new Json.JsonText(bytes !== undefined && bytes.length > 65_536 && bytes[0] !== 0xef ? bytes : text)
+    )
 }
 
 const inJson = (headers: Readonly<Record<string, string>>, body: unknown) => ({
-  headers: { ...headers, "content-type": "application/json" },
+  headers: { "content-type": "application/json", ...headers },
   body: Buffer.from(Json.stringify(body) ?? "null")
 })
-
-/** By a client that somebody has changed, or made. */
-const throughClient = <E extends Broken>(
-  given: HttpClient.HttpClient.With<E>,
-  request: HttpClientRequest.HttpClientRequest,
-  maxBytes: number
-): Effect.Effect<Reply, E | Broken> =>
-  Effect.gen(function* () {
-    const client = given.pipe(
-      // Its own span would hold the URL with its query.
-      HttpClient.withTracerDisabledWhen(() => true),
-      // Without a scope, a connection whose body nobody reads stays open.
-      HttpClient.withScope
-    )
-    const { headers, status, stream } = yield* client.execute(HttpClientRequest.acceptJson(request))
-    if (status < 200 || status >= 300) return { status, headers, body: "unread" as const }
-    if (Number(headers["content-length"]) > maxBytes) return { status, headers, body: "too long" as const }
-    const chunks: Array<Uint8Array> = []
-    let size = 0
-    yield* Stream.runForEachWhile(stream, (chunk) =>
-      Effect.sync(() => {
-        size += chunk.byteLength
-        chunks.push(chunk)
-        return size <= maxBytes
-      })
-    )
-    return { status, headers, body: size > maxBytes ? ("too long" as const) : Buffer.concat(chunks) }
-  }).pipe(Effect.scoped)

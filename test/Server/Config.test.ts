@@ -112,7 +112,7 @@ endpoints:
       ])
       assert.deepStrictEqual(yield* wrongSource(`{ ask: users, get: "/x", headers: { "a b": c, Host: d } }`), [
         `it.headers."a b": expected the name of a header`,
-        `it.headers.Host: this header is not for a file to set`
+        `it.headers.Host: a file cannot set this header: it is the host of the URL`
       ])
       assert.deepStrictEqual(yield* wrongSource(`{ ask: cache, command: ["{id}"] }`), [
         `it.command: expected a list that begins with the name of a command`

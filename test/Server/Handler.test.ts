@@ -262,6 +262,21 @@ describe("requests that wait for each other on one connection", () => {
 describe("a source", () => {
   const live = it.scopedLive
 
+  live("does not forward a header that the request names in connection, for it is meant for the server alone", () =>
+    Effect.gen(function* () {
+      const source = yield* upstream((_, response) => void response.end("{}"))
+      const forwarding = Effect.flatMap(Inbound, (inbound) => json(source.url, inbound?.headers))
+      const endpoint = Endpoint.make(dashboard(named, forwarding), { forward: ["x-tenant", "x-hop", "x-last"] })
+      const { url } = yield* serve([endpoint])
+      const headers = ["x-tenant: t", "x-hop: h", "x-last: l", "connection: close, X-Hop ,\tx-last"]
+      const connection = yield* wire(url, get("/dashboard?id=1", ...headers))
+      yield* until("it is answered", connection.closed)
+
+      const { headers: sent } = source.requests[0]!
+      assert.deepStrictEqual([sent["x-tenant"], sent["x-hop"], sent["x-last"]], ["t", undefined, undefined])
+    })
+  )
+
   live("sees those headers of the request that the endpoint forwards, and no others", () =>
     Effect.gen(function* () {
       const source = yield* upstream((_, response) => void response.end("5"))

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import * as Zlib from "node:zlib"
 import * as Aggregation from "../../src/Aggregation.ts"
+import * as Content from "../../src/Content.ts"
 import * as Endpoint from "../../src/Server/Endpoint.ts"
 import * as Input from "../../src/Server/Input.ts"
 import { ask, post, serve, wire, until } from "./Stage.ts"
@@ -160,6 +162,44 @@ describe("an input", () => {
         body: Buffer.from(`{"id":"\xe9"}`, "latin1")
       })
       assert.deepStrictEqual(said(latin), [400, "The body is no UTF-8"])
+    })
+  )
+
+  live("is read from a body in a coding or a charset that is known", () =>
+    Effect.gen(function* () {
+      const { url } = yield* echoing
+      const json = Buffer.from(`{"id":"é"}`)
+      const send = (body: Uint8Array<ArrayBuffer>, headers: Record<string, string>) =>
+        ask(`${url}/posted`, { method: "POST", headers: { "content-type": "application/json", ...headers }, body })
+      for (const [body, headers] of [
+        [Zlib.gzipSync(json), { "content-encoding": "gzip" }],
+        [Zlib.brotliCompressSync(Zlib.deflateSync(json)), { "content-encoding": "deflate, br" }],
+        [json, { "content-encoding": "identity" }],
+        [Buffer.from(json.toString(), "latin1"), { "content-type": "application/json; charset=iso-8859-1" }]
+      ] as const) {
+        const { status, text } = yield* send(body, headers)
+        assert.deepStrictEqual([status, text], [200, json.toString()], JSON.stringify(headers))
+      }
+
+      // RFC 9110, 15.5.16: the answer says what is read.
+      const unknown = yield* send(json, { "content-encoding": "compress" })
+      assert.deepStrictEqual(
+        [unknown.status, unknown.headers.get("accept-encoding"), unknown.json()["detail"]],
+        [
+          415,
+          Content.acceptEncoding,
+          `The body has the content coding "compress", and can be read in ${Content.acceptEncoding}`
+        ]
+      )
+      const charset = yield* send(json, { "content-type": "application/json; charset=utf-7" })
+      assert.deepStrictEqual([charset.status, charset.headers.get("accept-encoding")], [415, null])
+      const cut = yield* send(Zlib.gzipSync(json).subarray(0, -5), { "content-encoding": "gzip" })
+      assert.deepStrictEqual([cut.status, cut.json()["detail"]], [400, "The body is no whole gzip"])
+      for (const size of [1_990, 2_000, 50_000_000]) {
+        const coded = Zlib.gzipSync(Buffer.alloc(size, " "), { level: 9 })
+        const { status } = yield* send(coded.subarray(0, 3_000), { "content-encoding": "gzip" })
+        assert.strictEqual(status, size > 2_000 ? 413 : 400, String(size))
+      }
     })
   )
 

@@ -82,58 +82,63 @@ interface Span {
 }
 
 describe("a collector", () => {
-  it.scopedLive("is sent the spans of a request, one within the other, when the server ends at the latest", () =>
-    Effect.gen(function* () {
-      const bodies: Array<string> = []
-      const heads: Array<IncomingMessage> = []
-      const collector = yield* upstream((request, response) => {
-        let body = ""
-        request.on("data", (chunk) => (body += String(chunk)))
-        request.on("end", () => {
-          heads.push(request)
-          bodies.push(body)
-          response.setHeader("content-type", "application/json").end("{}")
+  it.scopedLive(
+    "is sent the spans of a request that is sampled, one within the other, when the server ends at the latest",
+    () =>
+      Effect.gen(function* () {
+        const bodies: Array<string> = []
+        const heads: Array<IncomingMessage> = []
+        const collector = yield* upstream((request, response) => {
+          let body = ""
+          request.on("data", (chunk) => (body += String(chunk)))
+          request.on("end", () => {
+            heads.push(request)
+            bodies.push(body)
+            response.setHeader("content-type", "application/json").end("{}")
+          })
+        })
+        const environment = {
+          OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+          OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+          OTEL_EXPORTER_OTLP_HEADERS: "api-key=secret",
+          OTEL_SERVICE_NAME: "shop"
+        }
+        const scope = yield* Scope.make()
+        const layer = Server.layer([dashboard(named, Effect.succeed(1))], { port: 0 }).pipe(
+          Layer.provide(Aggregator.layer()),
+          Layer.provide(Tracing.layer),
+          Layer.provide(Logger.remove(Logger.defaultLogger))
+        )
+        const context = yield* Layer.build(layer).pipe(Scope.extend(scope), withEnvironment(environment))
+        const { url } = yield* Effect.provide(Server, context)
+        const trace = "0af7651916cd43dd8448eb211c80319c"
+        yield* ask(`${url}/dashboard?id=secret`, {
+          headers: { traceparent: `00-${trace}-b7ad6b7169203331-01`, cookie: "session=secret" }
+        })
+        const unsampled = trace.replace("0", "1")
+        yield* ask(`${url}/dashboard?id=1`, { headers: { traceparent: `00-${unsampled}-b7ad6b7169203331-00` } })
+        yield* Scope.close(scope, Exit.void)
+
+        assert.notInclude(bodies.join(), unsampled)
+        assert.deepStrictEqual([heads[0]?.url, heads[0]?.headers["api-key"]], ["/v1/traces", "secret"])
+        const { resourceSpans } = JSON.parse(bodies[0]!) as {
+          resourceSpans: [{ resource: Pick<Span, "attributes">; scopeSpans: [{ spans: ReadonlyArray<Span> }] }]
+        }
+        const [{ resource, scopeSpans }] = resourceSpans
+        assert.deepInclude(resource.attributes, { key: "service.name", value: { stringValue: "shop" } })
+        const spans = new Map(scopeSpans[0].spans.map((span) => [span.name, span]))
+        assert.hasAllKeys(spans, ["GET /dashboard", "dashboard failFast", "source profile", "source orders"])
+        const parentOf = (name: string) =>
+          Array.from(spans.values()).find(({ spanId }) => spanId === spans.get(name)!.parentSpanId)?.name
+        assert.strictEqual(spans.get("GET /dashboard")!.parentSpanId, "b7ad6b7169203331")
+        assert.strictEqual(parentOf("dashboard failFast"), "GET /dashboard")
+        assert.strictEqual(parentOf("source profile"), "dashboard failFast")
+        assert.deepStrictEqual(new Set(Array.from(spans.values(), ({ traceId }) => traceId)), new Set([trace]))
+        assert.notInclude(bodies.join(), "secret")
+        assert.deepInclude(spans.get("GET /dashboard")!.attributes, {
+          key: "http.response.status_code",
+          value: { intValue: 200 }
         })
       })
-      const environment = {
-        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-        OTEL_EXPORTER_OTLP_HEADERS: "api-key=secret",
-        OTEL_SERVICE_NAME: "shop"
-      }
-      const scope = yield* Scope.make()
-      const layer = Server.layer([dashboard(named, Effect.succeed(1))], { port: 0 }).pipe(
-        Layer.provide(Aggregator.layer()),
-        Layer.provide(Tracing.layer),
-        Layer.provide(Logger.remove(Logger.defaultLogger))
-      )
-      const context = yield* Layer.build(layer).pipe(Scope.extend(scope), withEnvironment(environment))
-      const { url } = yield* Effect.provide(Server, context)
-      const trace = "0af7651916cd43dd8448eb211c80319c"
-      yield* ask(`${url}/dashboard?id=secret`, {
-        headers: { traceparent: `00-${trace}-b7ad6b7169203331-01`, cookie: "session=secret" }
-      })
-      yield* Scope.close(scope, Exit.void)
-
-      assert.deepStrictEqual([heads[0]?.url, heads[0]?.headers["api-key"]], ["/v1/traces", "secret"])
-      const { resourceSpans } = JSON.parse(bodies[0]!) as {
-        resourceSpans: [{ resource: Pick<Span, "attributes">; scopeSpans: [{ spans: ReadonlyArray<Span> }] }]
-      }
-      const [{ resource, scopeSpans }] = resourceSpans
-      assert.deepInclude(resource.attributes, { key: "service.name", value: { stringValue: "shop" } })
-      const spans = new Map(scopeSpans[0].spans.map((span) => [span.name, span]))
-      assert.hasAllKeys(spans, ["GET /dashboard", "dashboard failFast", "source profile", "source orders"])
-      const parentOf = (name: string) =>
-        Array.from(spans.values()).find(({ spanId }) => spanId === spans.get(name)!.parentSpanId)?.name
-      assert.strictEqual(spans.get("GET /dashboard")!.parentSpanId, "b7ad6b7169203331")
-      assert.strictEqual(parentOf("dashboard failFast"), "GET /dashboard")
-      assert.strictEqual(parentOf("source profile"), "dashboard failFast")
-      assert.deepStrictEqual(new Set(Array.from(spans.values(), ({ traceId }) => traceId)), new Set([trace]))
-      assert.notInclude(bodies.join(), "secret")
-      assert.deepInclude(spans.get("GET /dashboard")!.attributes, {
-        key: "http.response.status_code",
-        value: { intValue: 200 }
-      })
-    })
   )
 })

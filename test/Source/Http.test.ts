@@ -126,7 +126,7 @@ describe("Http.json", () => {
   )
 
   live(
-    "tells of its own span where somebody keeps spans, else of the one it stands in, and of none where tracing is off",
+    "tells of its own span where spans are kept, else of the caller's as it came, else of the one it stands in, if tracing is on",
     () =>
       Effect.gen(function* () {
         const server = yield* sends(200, `{"id":"1","name":"Alice"}`)
@@ -137,12 +137,14 @@ describe("Http.json", () => {
         yield* Effect.withSpan(asked, "page").pipe(Effect.withTracer(keeping))
         const page = yield* Effect.zipRight(asked, Effect.currentSpan).pipe(Effect.withSpan("page"))
         yield* Effect.withParentSpan(asked, caller)
+        yield* Effect.withParentSpan(Effect.withSpan(asked, "page"), caller)
+        yield* Effect.withParentSpan(Effect.withTracerEnabled(asked, false), caller)
         yield* Effect.withTracerEnabled(asked, false).pipe(Effect.withSpan("page"))
 
-        const [kept, alone, called, off] = server.requests.map(({ headers }) => headers["traceparent"])
+        const [kept, alone, called, below, passed, off] = server.requests.map(({ headers }) => headers["traceparent"])
         assert.strictEqual(kept, "00-page-Http.json-01")
         assert.strictEqual(alone, `00-${page.traceId}-${page.spanId}-01`)
-        assert.match(String(called), new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`))
+        for (const sent of [called, below, passed]) assert.strictEqual(sent, `00-${trace}-b7ad6b7169203331-01`)
         assert.isUndefined(off)
       }).pipe(provided)
   )

@@ -8,6 +8,7 @@ import type { Duration } from "effect"
 import { Socket } from "node:net"
 import type { SecureContextOptions } from "node:tls"
 import * as Options from "../../Options.ts"
+import { Connection, type ConnectionOptions } from "./Connection.ts"
 
 /**
  * How connections are made.
@@ -71,7 +72,12 @@ export const make = (options: ClientOptions, origin?: string): Made => {
     if (socket instanceof Socket) opening.add(socket)
   }
   const settings = { connections, connect, ...limits }
-  const dispatcher = origin === undefined ? new Undici.Agent(settings) : new Undici.Pool(origin, settings)
+  const connection = (origin: string | URL, given: object) =>
+    // The cast: a pool gives what it was given itself.
+    new Connection(origin, given as ConnectionOptions, (options, handler) => dispatcher.dispatch(options, handler))
+  const pool = (origin: string | URL, given: object) => new Undici.Pool(origin, { ...given, factory: connection })
+  const dispatcher: Undici.Dispatcher =
+    origin === undefined ? new Undici.Agent({ ...settings, factory: pool }) : pool(origin, settings)
   const close = () => {
     const closed = dispatcher.destroy()
     opening.forEach((socket) => socket.destroy(new Error("the client was closed")))

@@ -9,6 +9,7 @@ import { Effect, Either, Exit, FiberId, Option, type ParseResult } from "effect"
 import * as Calling from "../../Gather/Calling.ts"
 import { type SourceError, SourceMalformed, SourceRejected } from "../../Source.ts"
 import * as Mismatch from "../Mismatch.ts"
+import * as Content from "../../Content.ts"
 import { type Broken, exchange, type Question, type Reply } from "./Direct.ts"
 import { Place } from "./Place.ts"
 import { parsed, refusal, transportError } from "./Replies.ts"
@@ -24,7 +25,11 @@ export interface Reading<A, R> {
   /** Left: why it is no JSON, to be put behind "the body". */
   readonly parse: (text: string) => Either.Either<unknown, string>
   /** An `Either` is known at once. */
-  readonly decode: (json: unknown, text: string, bytes: Uint8Array) => Effect.Effect<A, ParseResult.ParseError, R>
+  readonly decode: (
+    json: unknown,
+    text: string,
+    bytes: Uint8Array | undefined
+  ) => Effect.Effect<A, ParseResult.ParseError, R>
 }
 
 /**
@@ -70,10 +75,16 @@ export class Asked<A, R> {
       return nothing
     }
     const { authorization } = target
-    const sent: Record<string, string> = authorization === undefined ? { ...headers } : { authorization, ...headers }
-    sent["accept"] = "application/json"
+    const sent: Record<string, string> = { ...preferences, ...headers }
+    if (authorization !== undefined) sent["authorization"] ??= authorization
     const question = { method, target, headers: this.prepared(method, target, sent), body }
-    const cancel = exchange(dispatcher, question, this.maxBytes, (end) => done(this.ended(this.answer(end))))
+    const cancel = exchange(
+      dispatcher,
+      question,
+      this.maxBytes,
+      (end) => done(this.ended(this.answer(end))),
+      () => this.place.reconnects()
+    )
     return () => {
       cancel()
       this.place.ended(Exit.interrupt(FiberId.none))
@@ -85,22 +96,21 @@ export class Asked<A, R> {
     send: (
       prepare: (
         request: HttpClientRequest.HttpClientRequest
-      ) => Effect.Effect<HttpClientRequest.HttpClientRequest, SourceRejected>
+      ) => Effect.Effect<HttpClientRequest.HttpClientRequest, SourceRejected>,
+      onReconnect: () => void
     ) => Effect.Effect<Reply, Broken>
   ): Effect.Effect<A, SourceError, R> {
-    const sent = send((request) => {
+    const prepare = (request: HttpClientRequest.HttpClientRequest) => {
       const { method } = request
       this.method = method
       const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
       const target = Target.of(url)
       if (url === undefined || target === undefined) return Exit.fail(this.notWhole())
-      const plain = HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target, {}))
-      return Effect.succeed(
-        target.authorization === undefined || request.headers["authorization"] !== undefined
-          ? plain
-          : HttpClientRequest.setHeader(plain, "authorization", target.authorization)
-      )
-    })
+      const { authorization } = target
+      const headers = { ...preferences, ...(authorization !== undefined && { authorization }), ...request.headers }
+      return Effect.succeed(HttpClientRequest.setHeaders(cleaned(request, url), this.prepared(method, target, headers)))
+    }
+    const sent = send(prepare, () => this.place.reconnects())
     const { span } = this.place
     const within = span === undefined ? sent : Effect.withParentSpan(sent, span)
     return Effect.onExit(
@@ -139,11 +149,20 @@ export class Asked<A, R> {
     const refused = refusal(source, () => this.what(), end, clock)
     if (refused !== undefined) return Exit.fail(refused)
     const body = parsed(end, this.reading.parse, this.maxBytes)
-    if ("malformed" in body) return Exit.fail(malformed(body.malformed))
-    const misfit = ({ issue }: ParseResult.ParseError) => malformed(Mismatch.describe(issue))
-    const value = this.reading.decode(body.json, body.text, body.bytes)
+    if (body !== null && "malformed" in body) return Exit.fail(malformed(body.malformed))
+    const misfit = ({ issue }: ParseResult.ParseError) =>
+      malformed(body === null ? "the body is empty" : Mismatch.describe(issue))
+    const value = body === null ? this.empty() : this.reading.decode(body.json, body.text, body.bytes)
     if (!Calling.isKnown(value)) return Effect.mapError(value, misfit)
     return Either.isRight(value) ? Exit.succeed(value.right) : Exit.fail(misfit(value.left))
+  }
+
+  /** The value of an answer without a body: `null`, or `undefined` where the schema takes only that. */
+  private empty(): Effect.Effect<A, ParseResult.ParseError, R> {
+    const { decode } = this.reading
+    const value = decode(null, "null", undefined)
+    if (!Calling.isKnown(value)) return Effect.orElse(value, () => decode(undefined, "null", undefined))
+    return Either.isRight(value) ? value : decode(undefined, "null", undefined)
   }
 
   /** What is known at once costs no effect for the end of the span. */
@@ -156,6 +175,9 @@ export class Asked<A, R> {
 
 /** What is to be asked; a target that is `undefined` is none. */
 type Asking = Omit<Question, "target"> & { readonly target: Target.Target | undefined }
+
+/** What is sent unless the request says something else. */
+const preferences = { accept: "application/json", "accept-encoding": Content.acceptEncoding }
 
 const nothing = () => {}
 

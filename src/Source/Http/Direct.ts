@@ -5,6 +5,8 @@
  */
 import type { HttpClient } from "@effect/platform"
 import type * as Undici from "@effect/platform-node/Undici"
+import * as Content from "../../Content.ts"
+import type { DispatchOptions } from "./Connection.ts"
 import type { Target } from "./Target.ts"
 
 /**
@@ -51,7 +53,10 @@ export interface Question {
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string | Array<string> | undefined>>
+  /** Still in its content coding. */
   readonly body: Uint8Array | "unread" | "too long"
+  /** The client may have undone the content coding, as `fetch` does, and left the header. */
+  readonly mayBeDecoded?: boolean
 }
 
 /**
@@ -89,21 +94,22 @@ export const exchange = (
   dispatcher: Undici.Dispatcher,
   { body, headers, method, target }: Question,
   maxBytes: number,
-  done: (end: Reply | Broken) => void
+  done: (end: Reply | Broken) => void,
+  onReconnect?: () => void
 ): (() => void) => {
-  const exchange = new Exchange(maxBytes, done)
+  // The length that an answer to HEAD has is that of the body which GET would have.
+  const exchange = new Exchange(method === "HEAD" ? Infinity : maxBytes, done)
+  const options: DispatchOptions = {
+    origin: target.origin,
+    path: target.path,
+    // The cast: undici refuses a method that it does not know, as it refuses any wrong option.
+    method: method as Undici.Dispatcher.HttpMethod,
+    headers,
+    body: body ?? null,
+    onReconnect
+  }
   try {
-    dispatcher.dispatch(
-      {
-        origin: target.origin,
-        path: target.path,
-        // The cast: undici refuses a method that it does not know, as it refuses any wrong option.
-        method: method as Undici.Dispatcher.HttpMethod,
-        headers,
-        body: body ?? null
-      },
-      exchange
-    )
+    dispatcher.dispatch(options, exchange)
   } catch (cause) {
     done({ cause })
   }
@@ -118,7 +124,7 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
   private size = 0
 
   constructor(
-    private readonly maxBytes: number,
+    private maxBytes: number,
     private readonly done: (end: Reply | Broken) => void
   ) {}
 
@@ -136,7 +142,10 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
   onResponseStart(_: Undici.Dispatcher.DispatchController, status: number, headers: Reply["headers"]): void {
     // What is said before the answer, such as 103 Early Hints, is said over by it.
     this.reply = { status, headers }
+    this.maxBytes = Content.limit(headerOf(this.reply, "content-encoding"), this.maxBytes)
     if (status >= 300) this.leave("unread")
+    // There is no content, whatever its headers say (RFC 9110, 15.3.5).
+    else if (status === 204 && headers["content-length"] !== undefined) this.leave(noBytes)
     else if (Number(headerOf(this.reply, "content-length")) > this.maxBytes) this.leave("too long")
   }
 
@@ -157,13 +166,15 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
     if (!this.aborted) this.done({ cause })
   }
 
-  private leave(body: "unread" | "too long"): void {
+  private leave(body: Reply["body"]): void {
     if (this.aborted) return
     // First, so that nothing is called back from here on.
     this.abort()
     this.done({ ...this.reply!, body })
   }
 }
+
+const noBytes = new Uint8Array()
 
 /** One for all: nobody sees it, and to make one takes a stack trace. */
 const gone = new Error("the request was cancelled")

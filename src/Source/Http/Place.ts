@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import { Clock, Context, type Exit, type Tracer } from "effect"
+import { Clock, Context, type Exit, Option, Tracer } from "effect"
 import * as Deadline from "../../Deadline.ts"
 import type { Where } from "../../Gather/Calling.ts"
+import type { Asked } from "../../Receipt/Asking.ts"
 import type { Spans } from "../../Receipt/Spans.ts"
+import * as Attempt from "../../Resilience/Attempt.ts"
+import * as TraceContext from "../../TraceContext.ts"
 import type { Target } from "./Target.ts"
 
 /**
@@ -25,17 +27,27 @@ export class Place {
   private readonly deadline: number
   private readonly spans: Spans | undefined
   /** What the server is told that it is a part of. */
-  private readonly trace: Tracer.Span | undefined
+  private readonly trace: Tracer.AnySpan | undefined
+  private readonly asking: Asked
+  private reconnect: Attempt.Attempt | undefined = undefined
 
-  constructor({ asking, deadline, fiber, parent, spans }: Where) {
+  constructor({ asking, context, deadline, fiber, parent, spans }: Where) {
+    this.asking = asking
     this.source = asking.name
     this.deadline = deadline
     this.clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
     this.spans = spans
-    // A span that nobody keeps is worth no more than the one above it.
-    const isEnough = spans === undefined || (!spans.kept && parent?._tag === "Span")
+    // A span that is not kept is worth no more than the one above it, and less than that of the caller, who may keep it.
+    const isEnough = spans === undefined || (!spans.kept && parent !== undefined)
     this.span = isEnough ? undefined : spans.start("Http.json", { kind: "client", parent })
-    this.trace = this.span ?? (spans !== undefined && parent?._tag === "Span" ? parent : undefined)
+    if (spans?.kept === true) this.trace = this.span
+    else if (spans === undefined) this.trace = TraceContext.callerOf(parent ?? around(context))
+    else this.trace = this.span ?? TraceContext.callerOf(parent) ?? parent
+  }
+
+  /** The request goes out once more, over a new connection. */
+  reconnects(): void {
+    this.reconnect = Attempt.begin(this.asking, "reconnect")
   }
 
   /** Says what is asked. */
@@ -47,6 +59,7 @@ export class Place {
   }
 
   ended(exit: Exit.Exit<unknown, unknown>): void {
+    this.reconnect?.ended(exit)
     if (this.span !== undefined) this.spans?.end(this.span, exit)
   }
 
@@ -56,6 +69,9 @@ export class Place {
       const left = this.deadline - Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
       Object.assign(headers, Deadline.headersOf(Math.max(0, left)))
     }
-    return this.trace === undefined ? headers : Object.assign(headers, HttpTraceContext.toHeaders(this.trace))
+    return this.trace === undefined ? headers : Object.assign(headers, TraceContext.toHeaders(this.trace))
   }
 }
+
+/** Where tracing is off, the span of the caller is there all the same. */
+const around = (context: Context.Context<never>) => Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))

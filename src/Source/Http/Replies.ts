@@ -5,6 +5,7 @@
  */
 import { type Clock, Either } from "effect"
 import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../../Source.ts"
+import * as Content from "../../Content.ts"
 import * as Fault from "../Fault.ts"
 import { type Broken, headerOf, type Reply } from "./Direct.ts"
 
@@ -27,7 +28,7 @@ export const refusal = (
   const reason = `${asked()} answered ${status}`
   if (status < 500 && !transient.has(status)) return new SourceRejected({ source, reason, status })
   const retryAfter = readRetryAfter(headerOf(reply, "retry-after"), clock.unsafeCurrentTimeMillis())
-  return new SourceUnavailable({ source, reason, ...(retryAfter === undefined ? {} : { retryAfter }) })
+  return new SourceUnavailable({ source, reason, status, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }
 
 /** `Retry-After`, in seconds or as a date, as milliseconds from now; what cannot be read is passed over. */
@@ -39,7 +40,7 @@ const readRetryAfter = (text: string | undefined, now: number): number | undefin
 }
 
 /**
- * The JSON of a body and its text, or why there is none.
+ * The JSON of a body and its text; `null` where there is no body; or why it is no JSON.
  *
  * @since 0.1.0
  * @category getters
@@ -48,27 +49,41 @@ export const parsed = (
   reply: Reply,
   parse: (text: string) => Either.Either<unknown, string>,
   maxBytes: number
-): { readonly json: unknown; readonly text: string; readonly bytes: Uint8Array } | { readonly malformed: string } => {
+): Read | { readonly malformed: string } | null => {
   const { body } = reply
   if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
-  if (body.length === 0) return { malformed: "the body is empty" }
-  const text = decoded(body)
-  if (text === undefined) return { malformed: `the body is no UTF-8${named(reply)}` }
-  const json = parse(text)
+  if (body.length === 0) return null
+  const encoding = headerOf(reply, "content-encoding")
+  if (encoding === undefined) return read(reply, body, parse)
+  if (reply.mayBeDecoded === true && Content.refusal(encoding) === undefined) {
+    const plain = read(reply, body, parse)
+    if ("json" in plain) return plain
+  }
+  const content = Content.decode(body, encoding, maxBytes)
+  if (Either.isLeft(content)) return { malformed: `the body ${content.left.reason}` }
+  return content.right.length === 0 ? null : read(reply, content.right, parse)
+}
+
+interface Read {
+  readonly json: unknown
+  readonly text: string
+  /** The text in UTF-8, if that is what came. */
+  readonly bytes: Uint8Array | undefined
+}
+
+const read = (
+  reply: Reply,
+  content: Uint8Array,
+  parse: (text: string) => Either.Either<unknown, string>
+): Read | { readonly malformed: string } => {
+  const type = headerOf(reply, "content-type")
+  const text = Content.text(content, type)
+  if (Either.isLeft(text)) return { malformed: `the body ${text.left.reason}${named(reply)}` }
+  const json = parse(text.right)
   return Either.isRight(json)
-    ? { json: json.right, text, bytes: body }
+    ? { json: json.right, text: text.right, bytes: Content.isUtf8(type) ? content : undefined }
     : { malformed: `the body ${json.left}${named(reply)}` }
 }
-
-const decoded = (body: Uint8Array): string | undefined => {
-  try {
-    return decoder.decode(body)
-  } catch {
-    return undefined
-  }
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true })
 
 const named = (reply: Reply) => {
   const type = /^[\w.+-]{1,40}\/[\w.+-]{1,60}/.exec(headerOf(reply, "content-type") ?? "")
@@ -88,5 +103,7 @@ export const transportError = (source: string, asked: string, error: Broken): So
   if (code !== undefined && (Fault.isTls(code) || code === "UND_ERR_INVALID_ARG")) return new SourceRejected(fault())
   if (code !== undefined && /^HPE_|^HTTPParserError$/.test(code))
     return new SourceMalformed(fault("the answer is no HTTP"))
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH")
+    return new SourceMalformed(fault("the body is not as long as its content-length says"))
   return new SourceUnavailable(fault())
 }

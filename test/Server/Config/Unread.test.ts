@@ -103,7 +103,7 @@ describe("an answer that nobody looks into", () => {
     })
   )
 
-  live("is no answer when it is no JSON, or too long, as if it had been read", () =>
+  live("is null when it is empty, and no answer when it is no JSON, or too long, as if it had been read", () =>
     Effect.gen(function* () {
       const short = { maxBytes: 40 }
       const paths = ["/broken", "/empty", "/page"]
@@ -113,7 +113,6 @@ describe("an answer that nobody looks into", () => {
       const { url } = yield* served(endpoints, short)
       for (const [path, reason] of [
         ["/broken", "the body is no JSON"],
-        ["/empty", "the body is empty"],
         ["/page", "the body is no JSON"],
         ["/account", "the body is longer than 40 bytes"]
       ] as const) {
@@ -121,6 +120,7 @@ describe("an answer that nobody looks into", () => {
         assert.deepStrictEqual([status, json()["error"]], [502, "SourceMalformed"], path)
         assert.include(String(json()["reason"]), reason)
       }
+      assert.strictEqual((yield* ask(`${url}/empty`)).text, `{"it":null}`)
     })
   )
 })

@@ -61,9 +61,17 @@ export const check = (name: string, service: File.Service): ReadonlyArray<Findin
  */
 export const article = (kind: File.Kind): string => `${kind === "http" ? "an" : "a"} ${kind}`
 
-/** They belong to the connection, or muster sets them. */
-const ours =
-  /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|expect|traceparent)$/i
+/** Why a file cannot set some headers. */
+const ours: ReadonlyArray<readonly [name: RegExp, reason: string]> = [
+  [
+    /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect)$/i,
+    "belongs to the connection, which muster makes"
+  ],
+  [/^host$/i, "is the host of the URL"],
+  [/^content-(length|encoding)$/i, "says how muster sends the body"],
+  [/^(traceparent|tracestate|b3)$/i, "is set by muster, from the trace of the request"],
+  [/^(grpc-timeout|x-envoy-expected-rq-timeout-ms)$/i, "is set by muster, from the deadline"]
+]
 
 /**
  * What is wrong with the name of a header, which is the last of the path.
@@ -74,5 +82,6 @@ const ours =
 export const headerName = (path: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   const name = path.at(-1) ?? ""
   if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/i.test(name)) return [{ path, key: true, message: "expected the name of a header" }]
-  return ours.test(name) ? [{ path, key: true, message: "this header is not for a file to set" }] : []
+  const reason = ours.find(([pattern]) => pattern.test(name))?.[1]
+  return reason === undefined ? [] : [{ path, key: true, message: `a file cannot set this header: it ${reason}` }]
 }
