@@ -116,4 +116,14 @@ describe("the package", () => {
       /^<!doctype html>[^]*dashboard[^]*var uPlot=[^]*<\/html>\n\n$/
     )
   }, 60_000)
+
+  it("asks SQLite in a process of its own", async () => {
+    const program = `
+      import { Effect } from "effect"
+      import * as Sqlite from "effect-muster/Source/Sqlite"
+      const one = Effect.flatMap(Sqlite.make({ filename: ":memory:" }), (sql) => sql\`SELECT \${"a\\0b"} AS one\`)
+      console.log(JSON.stringify(await Effect.runPromise(Effect.scoped(one))))`
+    await writeFile(join(folder, "sqlite.mjs"), program)
+    assert.strictEqual(await run(folder, process.execPath, "sqlite.mjs"), '[{"one":"a\\u0000b"}]\n')
+  }, 60_000)
 })

@@ -42,14 +42,21 @@ export const runItem = <I, A, E, R, IEncoded, AEncoded>(
 export const read = (text: string): unknown =>
   Either.getOrThrowWith(Json.parse(text), (reason) => new Error(`the JSON in the ledger ${reason}`))
 
+/** Postgres has at most 2,704 bytes in a row of an index, and there the name of the batch may take 800. */
+const mostBytes = 1_800
+
 /**
- * Says what is wrong with the id of an item: it must have 1 to 1,000 characters, all of which every ledger can hold.
+ * Says what is wrong with the id of an item: it must have 1 to 1,000 characters and at most 1,800 bytes in UTF-8, all of which every
+ * ledger can hold.
  *
  * @since 0.1.0
  * @category checks
  */
 export const wrongId = (id: unknown): string | undefined => {
   if (typeof id !== "string" || id === "" || id.length > 1_000) return "its id must be a text of 1 to 1,000 characters"
+  const bytes = Buffer.byteLength(id)
+  if (bytes > mostBytes)
+    return `its id must have at most ${mostBytes.toLocaleString("en")} bytes in UTF-8, and has ${bytes}`
   if (!/[\0\p{Surrogate}]/u.test(id)) return undefined
   const what = id.includes("\0") ? "a NUL (\\u0000)" : "half of a surrogate pair"
   return `its id ${JSON.stringify(id)} has ${what} in it, which not every ledger can hold: give it an id without`
@@ -67,7 +74,7 @@ export const encoded = <I, A, E, R, IEncoded, AEncoded>(
   { id, position }: { readonly id: string; readonly position: number }
 ): Effect.Effect<NewItem> => {
   if (wrongId(id) !== undefined) {
-    const expected = "a text of 1 to 1,000 characters, without NUL and without half of a surrogate pair"
+    const expected = "a text of 1 to 1,000 characters (1,800 bytes), without NUL and without half of a surrogate pair"
     Options.refuse(`Batch.run "${name}"`, `the id of item ${position + 1}`, id, expected)
   }
   // As everything of `ParseResult`, this is computed at once where the schema can be.

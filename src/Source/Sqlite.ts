@@ -52,7 +52,10 @@ export const make = (settings: Settings): Effect.Effect<SqlClient.SqlClient, Dri
         (remote) => Effect.promise(() => remote.close())
       )
       // Not only at the first statement, which may have no time for it.
-      yield* Effect.promise(() => remote.start())
+      yield* Effect.timeoutOption(
+        Effect.promise(() => remote.start()),
+        "10 seconds"
+      )
       return (location) => remote.engine(location)
     })
   )

@@ -36,7 +36,7 @@ const recorded = (filename: string) =>
     const rows = yield* sql<{ id: string }>`SELECT id FROM muster_items WHERE state IN (2, 3)`
     return new Set(rows.map(({ id }) => id))
   }).pipe(
-    Effect.provide(Sqlite.layer({ filename })),
+    Effect.provide(Sqlite.layerInside({ filename })),
     Effect.catchTag("SqlError", () => Effect.succeed(new Set<string>()))
   )
 

@@ -31,7 +31,7 @@ const translate = Batch.make("translate", {
 })
 
 const items = Stream.map(Stream.range(0, Number(count) - 1), (n) => ({ id: `doc-${n}`, n }))
-const ledger = Layer.provide(Sql.layer, Sqlite.layer({ filename }))
+const ledger = Layer.provide(Sql.layer, Sqlite.layerInside({ filename }))
 
 NodeRuntime.runMain(
   Effect.flatMap(Batch.run(translate, items, { concurrency: 10, buffer: 100 }), (manifest) =>

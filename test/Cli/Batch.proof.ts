@@ -67,7 +67,7 @@ const inLedger = (filename: string) =>
     const [input] = yield* sql<{ offset: number; read: number }>`
       SELECT input_offset AS offset, input_read AS read FROM muster_batches`
     return { recorded: new Set(rows.map(({ id }) => id)), ...input! }
-  }).pipe(Effect.provide(Sqlite.layer({ filename })), Effect.orDie, Effect.runPromise)
+  }).pipe(Effect.provide(Sqlite.layerInside({ filename })), Effect.orDie, Effect.runPromise)
 
 /** How far the input had been read at each kill. */
 const read: Array<number> = []

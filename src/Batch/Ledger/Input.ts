@@ -11,7 +11,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { ItemConflict, type LedgerUnavailable, type NewItem, type Service } from "../Ledger.ts"
 import type { Dialect } from "./Dialect.ts"
-import { numberOf } from "./Stored.ts"
+import { newRow, numberOf, refuseIds } from "./Stored.ts"
 
 /** Runs a transaction. */
 type Atomically = <A, E>(
@@ -90,11 +90,12 @@ export const make = (
   const add: Service["add"] = (batch, items, read, offset = 0) =>
     atomically(() =>
       Effect.gen(function* () {
+        yield* refuseIds(items)
         const reading = yield* readingOf(batch)
         const added = yield* sql`
           INSERT INTO muster_items (batch, id, position, hash, item, state, attempts, took, not_before, wait, reading)
           SELECT ${batch}, id, position, hash, item, 0, 0, 0, 0, 0, CAST(${reading} AS BIGINT)
-          FROM ${rowsOf(items, "id", "position", "hash", "item")} WHERE true
+          FROM ${rowsOf(items.map(newRow), "id", "position", "hash", "item")} WHERE true
           ON CONFLICT (batch, id) DO NOTHING RETURNING 1`
         const again = added.length < items.length ? yield* recognize(batch, items, reading) : 0
         // A file that was read to its end may have grown since.

@@ -5,6 +5,7 @@
  */
 import { Clock, Effect, Layer, Stream } from "effect"
 import * as Deadline from "../../Deadline.ts"
+import { refuseIds } from "./Stored.ts"
 import {
   BatchBusy,
   type Claimed,
@@ -110,30 +111,33 @@ export const make = (): Service => {
         for (const row of batch.rows.values()) if (row.owner === owner) giveBack(row)
       }),
     add: (name, items, read, offset = 0) =>
-      Effect.flatten(
-        of<Effect.Effect<number, ItemConflict>>(name, Effect.succeed(0), (batch) => {
-          const { reading, rows } = batch
-          const seen = new Map<string, NewItem>()
-          for (const item of items) {
-            const row = rows.get(item.id)
-            const there = seen.get(item.id) ?? row
-            const earlier = there === row && row !== undefined && row.reading < reading
-            if (there === undefined || (earlier && there.hash === item.hash)) seen.set(item.id, item)
-            else if (earlier || there.position !== item.position || there.hash !== item.hash)
-              return conflict(name, there, item, earlier)
-          }
-          let open = 0
-          for (const item of seen.values()) {
-            const row = rows.get(item.id) ?? entryOf(item, reading)
-            if (!rows.has(item.id)) batch.sealed = false
-            // Items are claimed in the order in which they are in the map.
-            rows.delete(item.id)
-            rows.set(item.id, Object.assign(row, { position: item.position, reading }))
-            if (row.state === "pending") open += 1
-          }
-          if (read > batch.read) Object.assign(batch, { read, offset })
-          return Effect.succeed(open)
-        })
+      Effect.zipRight(
+        refuseIds(items),
+        Effect.flatten(
+          of<Effect.Effect<number, ItemConflict>>(name, Effect.succeed(0), (batch) => {
+            const { reading, rows } = batch
+            const seen = new Map<string, NewItem>()
+            for (const item of items) {
+              const row = rows.get(item.id)
+              const there = seen.get(item.id) ?? row
+              const earlier = there === row && row !== undefined && row.reading < reading
+              if (there === undefined || (earlier && there.hash === item.hash)) seen.set(item.id, item)
+              else if (earlier || there.position !== item.position || there.hash !== item.hash)
+                return conflict(name, there, item, earlier)
+            }
+            let open = 0
+            for (const item of seen.values()) {
+              const row = rows.get(item.id) ?? entryOf(item, reading)
+              if (!rows.has(item.id)) batch.sealed = false
+              // Items are claimed in the order in which they are in the map.
+              rows.delete(item.id)
+              rows.set(item.id, Object.assign(row, { position: item.position, reading }))
+              if (row.state === "pending") open += 1
+            }
+            if (read > batch.read) Object.assign(batch, { read, offset })
+            return Effect.succeed(open)
+          })
+        )
       ),
     begin: (name, input) =>
       of(name, { read: 0, offset: 0 }, (batch) => {

@@ -11,7 +11,7 @@ import { BatchBusy, type Claimed, type Counts, LeaseLost, Ledger, LedgerUnavaila
 import * as Dialect from "./Dialect.ts"
 import { Heartbeats, type Owner } from "./Heartbeats.ts"
 import * as Input from "./Input.ts"
-import { numberOf, rowOf, settledRow, stateNumbers, type Stored } from "./Stored.ts"
+import { numberOf, rowOf, settledRow, stateNumbers, storable, type Stored } from "./Stored.ts"
 
 /** Rows that are read in one go. */
 const page = 1_000
@@ -203,7 +203,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
         SELECT id, position, state, attempts, item, result, failure_class, failure_message, ended_at,
           CASE WHEN ${isInInput(batch)} THEN 0 ELSE 1 END AS absent FROM muster_items
         WHERE batch = ${batch} AND (position, id) > (${after.position}, ${after.id}) AND ${sql.in("state", states)}
-        ${which.class === undefined ? sql`` : sql`AND failure_class = ${which.class}`}
+        ${which.class === undefined ? sql`` : sql`AND failure_class = ${storable(which.class)}`}
         ORDER BY position, id LIMIT ${page}`).pipe(
         Effect.map((found) => {
           const last = found.at(-1)
@@ -217,7 +217,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   const redrive: Service["redrive"] = (batch, only) =>
     available(sql`
       UPDATE muster_items SET state = 0, attempts = 0, not_before = 0, ended_at = NULL
-      WHERE batch = ${batch} AND state = 3 ${only === undefined ? sql`` : sql`AND failure_class = ${only}`}
+      WHERE batch = ${batch} AND state = 3 ${only === undefined ? sql`` : sql`AND failure_class = ${storable(only)}`}
       RETURNING 1`).pipe(Effect.map((again) => again.length))
 
   const purge: Service["purge"] = (batch) =>

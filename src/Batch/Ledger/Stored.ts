@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Row, Settled, State } from "../Ledger.ts"
+import { Effect } from "effect"
+import { wrongId } from "../Item.ts"
+import { LedgerUnavailable, type NewItem, type Row, type Settled, type State } from "../Ledger.ts"
 
 /**
  * A row as it was read. Databases give numbers as numbers, bigints or text.
@@ -75,7 +77,7 @@ export const settledRow = (item: Settled, now: number, date: number) => {
   const none = { result: null, failure_class: null, failure_message: null, not_before: 0, wait: 0, ended_at: null }
   const state = stateNumbers.of(item.to === "again" ? "pending" : item.to)
   const ran = { ...none, id: item.id, state, took: Math.round(item.took) }
-  if (item.to === "done") return { ...ran, result: item.result, ended_at: date }
+  if (item.to === "done") return { ...ran, result: storableJson(item.result), ended_at: date }
   const failed = {
     ...ran,
     failure_class: storable(item.failure.class),
@@ -86,5 +88,37 @@ export const settledRow = (item: Settled, now: number, date: number) => {
   return { ...failed, not_before: Math.ceil(now) + wait, wait }
 }
 
-/** Postgres has no NUL and no half of a surrogate pair in a text. */
-const storable = (text: string): string => Buffer.from(text.replaceAll("\0", "\uFFFD")).toString()
+/**
+ * The failure of what adds items one of which has an id that not every ledger can hold. Whoever reads ids from outside refuses
+ * them before; past this, SQLite would store a text that it cannot give back.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const refuseIds = (items: ReadonlyArray<NewItem>): Effect.Effect<void, LedgerUnavailable> => {
+  for (const { id, position } of items) {
+    const wrong = wrongId(id)
+    if (wrong !== undefined) return new LedgerUnavailable({ reason: `item ${position + 1} is refused: ${wrong}` })
+  }
+  return Effect.void
+}
+
+/**
+ * A new item, as it is written.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const newRow = (item: NewItem): NewItem => ({ ...item, item: storableJson(item.item) })
+
+/**
+ * A text as every database can hold it: Postgres has no NUL and no half of a surrogate pair.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const storable = (text: string): string => Buffer.from(text.replaceAll("\0", "\uFFFD")).toString()
+
+/** The same JSON, whose strings have those as escapes only. */
+const storableJson = (json: string): string =>
+  json.replace(/[\0\p{Surrogate}]/gu, (half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`)

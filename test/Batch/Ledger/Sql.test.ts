@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { Effect, Fiber, Layer, Schedule } from "effect"
+import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,7 +18,10 @@ const postgres = Layer.unwrapEffect(
 const folder = mkdtempSync(join(tmpdir(), "muster-ledger-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-ledgerSuite("SQLite", Layer.provide(Sql.layer, Layer.orDie(Sqlite.layer({ filename: join(folder, "ledger.db") }))))
+ledgerSuite(
+  "SQLite",
+  Layer.provide(Sql.layer, Layer.orDie(Sqlite.layerInside({ filename: join(folder, "ledger.db") })))
+)
 
 Servers.suite("postgres", "Postgres", () => {
   ledgerSuite("Postgres", Layer.provide(Sql.layer, postgres))
@@ -48,7 +51,7 @@ const alone = { lease: 200, exclusive: true }
 
 it.scopedLive("another process takes a batch over from an owner whose heartbeat has stopped, and from no other", () =>
   Effect.gen(function* () {
-    const sqlite = yield* Layer.build(Layer.orDie(Sqlite.layer({ filename: join(folder, "shared.db") })))
+    const sqlite = yield* Layer.build(Layer.orDie(Sqlite.layerInside({ filename: join(folder, "shared.db") })))
     const make = Effect.provide(Effect.flatMap(SqlClient.SqlClient, Sql.make), sqlite)
     const [mine, other] = [yield* make, yield* make]
     const opens = (ledger: typeof mine, owner: string) =>
@@ -73,7 +76,7 @@ it.scopedLive("another process takes a batch over from an owner whose heartbeat 
 
 it.scopedLive("an item does not wait longer than it was told to when the clock of the ledger is set back", () =>
   Effect.gen(function* () {
-    const sqlite = yield* Layer.build(Layer.orDie(Sqlite.layer({ filename: join(folder, "back.db") })))
+    const sqlite = yield* Layer.build(Layer.orDie(Sqlite.layerInside({ filename: join(folder, "back.db") })))
     const make = Effect.provide(Effect.flatMap(SqlClient.SqlClient, Sql.make), sqlite)
     const hour = 3_600_000
     const ledger = yield* make
@@ -93,4 +96,20 @@ it.scopedLive("an item does not wait longer than it was told to when the clock o
     assert.strictEqual(yield* ledger.nextDue("back"), 0)
     assert.lengthOf(yield* ledger.claim("back", "me", 1), 1)
   })
+)
+
+it.live("a text in the file of a ledger that is none, as another program may write it, is LedgerUnavailable", () =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const ledger = yield* Sql.make(sql)
+    yield* ledger.open("b", "me", { lease: 60_000, exclusive: true })
+    yield* ledger.add("b", [{ id: "a", position: 0, item: "1", hash: "h" }], 1)
+    yield* sql`UPDATE muster_items SET item = CAST(x'4f726ce9' AS TEXT)`
+    for (const reads of [Stream.runDrain(ledger.rows("b")), ledger.claim("b", "me", 1)]) {
+      const error = yield* Effect.flip(Effect.asVoid(reads))
+      assert.strictEqual(error._tag, "LedgerUnavailable")
+      assert.include(error.message, `the text in the column "item" is not UTF-8`)
+    }
+    assert.deepInclude(yield* ledger.counts("b"), { pending: 1 })
+  }).pipe(Effect.provide(Layer.orDie(Sqlite.layerInside({ filename: join(folder, "wrong.db") }))))
 )

@@ -1,5 +1,6 @@
 /** What every ledger does, wherever its rows are. */
 import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
 import { Chunk, Effect, type Layer, Stream } from "effect"
 import { Ledger, type LedgerUnavailable, type NewItem, type Settled } from "../../../src/Batch/Ledger.ts"
 
@@ -334,4 +335,92 @@ export const ledgerSuite = (name: string, ledger: Layer.Layer<Ledger, LedgerUnav
           Array.from({ length: 2_500 }, (_, n) => n)
         )
       }))
+
+    test("gives back what it was given: any id, any JSON, and why it failed but for what is no text", (ledger, batch) =>
+      Effect.promise(async () => {
+        const text = fc.oneof(
+          fc.fullUnicodeString(),
+          fc.string16bits(),
+          fc.constantFrom("\0", "a\0b", "\uD800", "\\u0000")
+        )
+        const id = fc.fullUnicodeString({ minLength: 1, maxLength: 20 }).filter((id) => !/[\0\p{Surrogate}]/u.test(id))
+        const json = fc.json({ depthSize: "medium", noUnicodeString: false })
+        const number = fc.constantFrom("1e400", "-0", "1285704473650888702", "[0.1000000000000000055]")
+        const value = fc.oneof(
+          json,
+          number,
+          text.map((text) => JSON.stringify({ [text]: text }))
+        )
+        let position = 0
+        const property = fc.asyncProperty(id, value, value, text, async (id, item, result, message) => {
+          // One id is one item.
+          const ids = [`${position} ${id}`, `${id} ${position}`]
+          const given = ids.map((id): NewItem => ({ id, position: position++, item, hash: `hash of ${position}` }))
+          const [done, failed] = given
+          await Effect.runPromise(
+            Effect.gen(function* () {
+              yield* ledger.add(batch, given, position)
+              const claimed = yield* ledger.claim(batch, "me", 9)
+              assert.deepStrictEqual(
+                claimed.map(({ id, item }) => [id, item]),
+                given.map(({ id, item }) => [id, item])
+              )
+              yield* ledger.settle(batch, "me", [
+                { id: done!.id, to: "done", result, took: 1 },
+                { id: failed!.id, to: "failed", failure: { class: message, message }, took: 1 }
+              ])
+              const [first, second] = (yield* rows(ledger, batch)).slice(-2)
+              assert.deepInclude(first, { id: done!.id, state: "done", item, result, failure: null })
+              const kept = name === "memory" ? message : storable(message)
+              const failure = { class: kept, message: kept }
+              assert.deepInclude(second, { id: failed!.id, state: "failed", item, result: null, failure })
+              const found = yield* rows(ledger, batch, { class: message })
+              assert.include(
+                found.map(({ id }) => id),
+                failed!.id
+              )
+            })
+          )
+        })
+        await fc.assert(property, { numRuns: 60 })
+      }))
+
+    test("gives back JSON in which half of a surrogate pair was not written as an escape", (ledger, batch) =>
+      Effect.gen(function* () {
+        const raw = `{"a":"\uD800","\uDC00":"\u{1F600}"}`
+        yield* ledger.add(batch, [{ ...item(0), item: raw }], 1)
+        const [claimed] = yield* ledger.claim(batch, "me", 1)
+        yield* ledger.settle(batch, "me", [{ id: claimed!.id, to: "done", result: raw, took: 1 }])
+        const [row] = yield* rows(ledger, batch)
+        for (const text of [claimed!.item, row!.item, row!.result!])
+          assert.deepStrictEqual(JSON.parse(text), JSON.parse(raw))
+      }))
+
+    test("refuses an id that not every database can hold, with all that came with it", (ledger, batch) =>
+      Effect.gen(function* () {
+        for (const id of ["a\0b", "\uD800", "b\uDC00", ""]) {
+          const error = yield* Effect.flip(ledger.add(batch, [item(0), { ...item(1), id }], 2))
+          assert.strictEqual(error._tag, "LedgerUnavailable")
+          assert.include(error.message, "item 2 is refused: its id")
+        }
+        assert.deepInclude(yield* ledger.counts(batch), { pending: 0, read: 0 })
+      }))
+
+    test("holds ids of 1,800 bytes, whatever they are, and refuses longer ones", (ledger, batch) =>
+      Effect.gen(function* () {
+        // Not one character like the other, so that no index can make them short.
+        const long = Array.from({ length: 600 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7_919) % 20_000))).join(
+          ""
+        )
+        assert.strictEqual(yield* ledger.add(batch, [{ ...item(0), id: long }], 1), 1)
+        assert.deepStrictEqual(
+          (yield* ledger.claim(batch, "me", 9)).map(({ id }) => id),
+          [long]
+        )
+        const error = yield* Effect.flip(ledger.add(batch, [{ ...item(1), id: `${long}a` }], 2))
+        assert.include(error.message, "its id must have at most 1,800 bytes in UTF-8, and has 1801")
+      }))
   })
+
+/** As databases hold it. */
+const storable = (text: string) => Buffer.from(text.replaceAll("\0", "\uFFFD")).toString()

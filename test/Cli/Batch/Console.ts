@@ -10,7 +10,8 @@ import { type Options, typed } from "../Typed.ts"
 
 const drivers = {
   program: "muster",
-  ledger: (where: Redacted.Redacted) => Layer.provide(Sql.layer, Sqlite.layer({ filename: Redacted.value(where) }))
+  ledger: (where: Redacted.Redacted) =>
+    Layer.provide(Sql.layer, Sqlite.layerInside({ filename: Redacted.value(where) }))
 }
 
 /** A line typed without a ledger has that of the folder. */

@@ -162,6 +162,28 @@ for (const [where, make] of [
       })
     )
 
+    it.live("follows a table that another client changes, in what it reads and in what it returns", () =>
+      Effect.gen(function* () {
+        const filename = yield* file
+        const [mine, other] = [
+          yield* make({ filename, maxConnections: 1 }),
+          yield* make({ filename, maxConnections: 1 })
+        ]
+        yield* mine`CREATE TABLE moving (a)`
+        const both = Effect.all([
+          mine`INSERT INTO moving (a) VALUES (1) RETURNING *`,
+          mine`SELECT * FROM moving LIMIT 1`
+        ])
+        assert.deepStrictEqual(yield* both, [[{ a: 1 }], [{ a: 1 }]])
+        yield* other`ALTER TABLE moving ADD COLUMN b DEFAULT 2`
+        assert.deepStrictEqual(yield* both, [[{ a: 1, b: 2 }], [{ a: 1, b: 2 }]])
+        yield* other`ALTER TABLE moving RENAME COLUMN b TO c`
+        assert.deepStrictEqual(yield* both, [[{ a: 1, c: 2 }], [{ a: 1, c: 2 }]])
+        yield* other`ALTER TABLE moving DROP COLUMN c`
+        assert.deepStrictEqual(yield* both, [[{ a: 1 }], [{ a: 1 }]])
+      }).pipe(Effect.scoped)
+    )
+
     it.live("two columns of one name are refused by it, before anything is written", () =>
       Effect.gen(function* () {
         yield* sql`DELETE FROM kept`
