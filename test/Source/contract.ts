@@ -30,7 +30,7 @@ export const suite = <R>(adapter: Adapter<R>, form: keyof typeof forms): void =>
     answers(test, adapter)
     if (adapter.isEmbedded) return
     networks(test, adapter, much)
-    faults(test, adapter, maxConnections)
+    faults(test, adapter)
   })
 
 const describeWith = <R>({ kind, name }: Adapter<R>, body: () => void) =>
