@@ -59,7 +59,8 @@ export const onClientError =
   (write: Write | undefined) =>
   (error: Error & { readonly code?: string }, stream: Duplex): void => {
     const { code = "" } = error
-    const [reason, status] = answers[code] ?? (code.startsWith("HPE_") ? malformed : [undefined, ""])
+    const isGone = code === "HPE_INVALID_EOF_STATE" || !code.startsWith("HPE_")
+    const [reason, status] = answers[code] ?? (isGone ? [undefined, ""] : malformed)
     // The cast: a server of `node:http` has no other streams.
     if (reason !== undefined) record(reason, (stream as Socket).remoteAddress, write, code)
     if (reason === undefined || !stream.writable) return void stream.destroy(error)

@@ -168,8 +168,8 @@ endpoints:
 `
       )
       const { url } = yield* serving(`serve --config ${file} --port 0`)
-      const reply = yield* ask(`${url}/users/4%2F2`)
-      assert.deepStrictEqual([reply.status, reply.text], [200, '{"profile":{"path":"/profile/4%2F2"}}'])
+      const reply = yield* ask(`${url}/users/4%3B2`)
+      assert.deepStrictEqual([reply.status, reply.text], [200, '{"profile":{"path":"/profile/4%3B2"}}'])
 
       writeFileSync(file, "endpoints: {}")
       const wrong = typing(`serve --config ${file} --port 0`)

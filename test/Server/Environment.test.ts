@@ -25,7 +25,14 @@ describe("the environment of a server", () => {
         MUSTER_ADMIN_TOKEN: "secret",
         MUSTER_DRAIN: "3s",
         MUSTER_DEADLINE: "500ms",
+        MUSTER_HEADERS_TIMEOUT: "1s",
+        MUSTER_REQUEST_TIMEOUT: "2s",
+        MUSTER_IDLE_TIMEOUT: "4s",
+        MUSTER_WRITE_TIMEOUT: "5s",
+        MUSTER_MIN_READ_RATE: "0",
         MUSTER_MAX_IN_FLIGHT: "7",
+        MUSTER_MAX_BUFFERED: "1.5 GiB",
+        MUSTER_MAX_CONNECTIONS_PER_CLIENT: "9",
         MUSTER_CORS: "https://a.example.com, https://b.example.com"
       })
 
@@ -34,7 +41,14 @@ describe("the environment of a server", () => {
         host: "0.0.0.0",
         drain: 3_000,
         deadline: 500,
+        headersTimeout: 1_000,
+        requestTimeout: 2_000,
+        idleTimeout: 4_000,
+        writeTimeout: 5_000,
+        minReadRate: 0,
         maxInFlight: 7,
+        maxBuffered: 1.5 * 2 ** 30,
+        maxConnectionsPerClient: 9,
         cors: ["https://a.example.com", "https://b.example.com"]
       })
       assert.deepStrictEqual([admin?.port, admin?.host], [82, "::1"])
@@ -48,7 +62,8 @@ describe("the environment of a server", () => {
         ["MUSTER_PORT", "70000", "a port from 0 to 65535"],
         ["MUSTER_ADMIN_PORT", "http", "a port from 0 to 65535"],
         ["MUSTER_DRAIN", "10", 'a duration like "500ms", "2s" or "2 seconds"'],
-        ["MUSTER_MAX_IN_FLIGHT", "0", "a whole number from 1 up"]
+        ["MUSTER_MAX_IN_FLIGHT", "0", "a whole number from 1 up"],
+        ["MUSTER_MAX_BUFFERED", "half", 'a size like "500MB" or "1GiB"']
       ] as const) {
         const exit = yield* Effect.exit(read({ [name]: value }))
         assert(Exit.isFailure(exit))
