@@ -42,7 +42,8 @@ export type {
 export const make = (settings: Settings): Effect.Effect<SqlClient.SqlClient, Driver.DriverMissing, Scope.Scope> =>
   Effect.gen(function* () {
     const { driver, name } = check(settings)
-    const mysql = yield* Driver.load("mysql2", "mysql2@3", () => import("mysql2"))
+    // The default export: the names that a program imports lack those that the driver defines by getters.
+    const mysql = (yield* Driver.load("mysql2", "mysql2@3", () => import("mysql2"))).default
     const pool = yield* Pool.make(
       {
         name,

@@ -19,6 +19,8 @@ const [kind, url] = process.argv.slice(2) as ["postgres" | "mysql", string]
 const program = Effect.gen(function* () {
   const ask = yield* (yield* Drivers)[kind]({ url: Redacted.make(url) })
   const read = yield* ask({ text: [statements[kind]], params: [] })
+  // As in a program, without what a test runner does to modules.
+  yield* ask({ text: ["SELECT 1 WHERE 5 = ", ""], params: [5] })
   const localNoon = new Date(2026, 0, 31, 12).getUTCHours()
   return yield* Effect.sync(() => console.log(`${localNoon} ${Json.stringify(read)}`))
 })
