@@ -29,7 +29,7 @@ export interface ReplayOptions {
  * Runs a program over sources that do what the receipt says they did: each takes as long, ends in the same way, and
  * cleans up as long as it did. One that was stopped never ends by itself. Says what came of the program.
  *
- * Errors come back with the `_tag` and message that the receipt has. The program names the sources that it takes; a
+ * Errors come back with the `_tag`, message and status that the receipt has. The program names the sources that it takes; a
  * receipt that has others leaves them `undefined`.
  *
  * @example
@@ -88,7 +88,8 @@ const endingOf = (
       return { succeed: values[name] }
     case "failed": {
       if (error?.tag === "SourceDied") return { die: new Error(error.message) }
-      return { fail: Object.assign(new Error(error?.message), { _tag: error?.tag ?? "Error" }) }
+      const { message, tag = "Error", ...more } = error ?? {}
+      return { fail: Object.assign(new Error(message), { _tag: tag, ...more }) }
     }
     case "timed-out":
       return error === null ? "hang" : { fail: new SourceTimedOut({ source: name, limit: took }) }
