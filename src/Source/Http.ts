@@ -46,9 +46,17 @@ export type ClientOptions = Agent.ClientOptions
 /**
  * Asks for JSON and gives the decoded value. A URL is asked with `GET`; for anything else give an `HttpClientRequest`.
  *
- * - `SourceUnavailable`: no answer, or a status of 408, 425, 429 or 5xx; with `retryAfter` if the answer says so.
+ * - `SourceUnavailable`: no answer, or a status of 408, 425, 429 or 5xx, which it has; with `retryAfter` if the answer says so.
  * - `SourceRejected`: any other status but 2xx (redirects are not followed), or a URL that cannot be asked.
  * - `SourceMalformed`: the body is no JSON, does not fit the schema, or is longer than `maxBytes`.
+ *
+ * The body may be in a content coding (gzip, deflate, br; `maxBytes` counts what it is without) and in any charset that
+ * `TextDecoder` knows. An answer without a body is `null`, or `undefined` for a schema that takes only that. What the request says
+ * of `accept`, `accept-encoding` and so on is sent as it is.
+ *
+ * A request that is idempotent, by its method or an `idempotency-key`, is sent once more, over a new connection, if one that was
+ * used before breaks off before the first byte of the answer: the server had closed it while it was idle. The receipt has that
+ * as an attempt (`reconnect`). A client other than that of {@link layer} sees to its connections itself.
  *
  * However it ends, other than by reading the body to its end, the connection is closed. The ambient deadline goes along
  * in the headers. No error and no span holds a header, a query string, credentials or a part of the body.

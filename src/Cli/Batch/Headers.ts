@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Effect } from "effect"
+import { whyNotSet } from "../../Server/Config/Checks/Services.ts"
 import * as Environment from "../../Server/Config/Environment.ts"
 import { badInput, type Failed } from "../Failed.ts"
 
@@ -48,6 +49,8 @@ export const make = (given: ReadonlyArray<readonly [name: string, value: string]
     const headers = new Map<string, string>()
     for (const [name, value] of given) {
       if (headers.has(name)) return yield* badInput(`--header: ${name} is given twice`)
+      const reason = whyNotSet(name)
+      if (reason !== undefined) return yield* badInput(`--header: ${name} cannot be set: it ${reason}`)
       if (hasCredentials(name) && !value.includes("${"))
         return yield* badInput(
           `--header: ${name} must take what is secret from the environment, like '${name}: \${TOKEN}': the ledger keeps the rest`

@@ -89,7 +89,7 @@ const http = (name: string, url: string, headers: Headers.Headers = {}) =>
       Effect.mapError(({ message }) => badInput(`--http: ${message}`))
     )
     return plain(name, (item) =>
-      ask({ method: "POST", path: "", headers: { ...headers, ...keyOf(name, item) }, body: item })
+      ask({ method: "POST", path: "", headers: { ...keyOf(name, item), ...headers }, body: item })
     )
   })
 

@@ -69,6 +69,24 @@ describe("muster batch run --header", () => {
     })
   )
 
+  it.scopedLive("sends those that muster sets as well as they are given", () =>
+    Effect.gen(function* () {
+      const { batch, write } = yield* Console.make()
+      const { seen, url } = yield* service
+      const input = write("docs.ndjson", Console.documents(1))
+      const headers = {
+        accept: "application/vnd.acme+json",
+        "content-type": "application/merge-patch+json",
+        "accept-encoding": "identity",
+        "idempotency-key": "run-7"
+      }
+      const given = Object.entries(headers).flatMap(([name, value]) => ["--header", `${name}: ${value}`])
+      assert.strictEqual((yield* batch(["run", "--input", input, "--http", url, ...given])).exitCode, 0)
+
+      assert.deepInclude(seen[0], headers)
+    })
+  )
+
   it.scopedLive("refuses what cannot be sent, and a secret that the ledger would keep", () =>
     Effect.gen(function* () {
       const { batch, write } = yield* Console.make()
@@ -89,6 +107,18 @@ describe("muster batch run --header", () => {
         2,
         "muster: --header: x-a is given twice"
       ])
+      for (const [name, reason] of [
+        ["Connection", "belongs to the connection, which muster makes"],
+        ["transfer-encoding", "belongs to the connection, which muster makes"],
+        ["host", "is the host of the URL"],
+        ["Content-Length", "says how muster sends the body"],
+        ["traceparent", "is set by muster, from the trace of the request"],
+        ["grpc-timeout", "is set by muster, from the deadline"]
+      ] as const)
+        assert.deepStrictEqual(yield* refused("--header", `${name}: 1`), [
+          2,
+          `muster: --header: ${name.toLowerCase()} cannot be set: it ${reason}`
+        ])
       assert.deepStrictEqual(yield* refused("--header", "x-a: ${BROKEN}"), [
         2,
         "muster: --header: x-a: what the environment has for it cannot stand in a header"

@@ -82,6 +82,14 @@ const ours: ReadonlyArray<readonly [name: RegExp, reason: string]> = [
 export const headerName = (path: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   const name = path.at(-1) ?? ""
   if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/i.test(name)) return [{ path, key: true, message: "expected the name of a header" }]
-  const reason = ours.find(([pattern]) => pattern.test(name))?.[1]
+  const reason = whyNotSet(name)
   return reason === undefined ? [] : [{ path, key: true, message: `a file cannot set this header: it ${reason}` }]
 }
+
+/**
+ * Why a header cannot be set for what muster sends, to be put behind "it"; `undefined` if it can.
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const whyNotSet = (name: string): string | undefined => ours.find(([pattern]) => pattern.test(name))?.[1]
