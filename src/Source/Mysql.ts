@@ -50,6 +50,7 @@ export const make = (settings: Settings): Effect.Effect<SqlClient.SqlClient, Dri
         make: () => new Wire(mysql, driver),
         open: (wire) => wire.open,
         alive: (wire) => wire.alive,
+        check: (wire) => wire.ping,
         cancel: (wire) => wire.stop,
         destroy: (wire) => wire.destroy(),
         close: (wire) => wire.close,

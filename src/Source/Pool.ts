@@ -47,6 +47,12 @@ export interface Driver<C> {
   /** False once it is destroyed, or was lost. */
   readonly alive: (connection: C) => boolean
   /**
+   * Asks the server for a sign of life, of a connection that was idle for a while: it may have been closed by a server that was
+   * started again, or forgotten by a network in between. One that fails, or is not there within the grace, is replaced.
+   * Default: none is asked for.
+   */
+  readonly check?: (connection: C) => Effect.Effect<unknown, unknown>
+  /**
    * Asks the server to stop what this connection runs: not over this pool, and over before it ends (a late cancel would hit
    * the next query). It is run again as long as the exchange goes on, and interrupted when that takes longer than the grace.
    */

@@ -89,6 +89,7 @@ export const make = (
         make: () => new Wire(connect()),
         open: (wire) => wire.open,
         alive: (wire) => wire.alive,
+        check: (wire) => execute(wire, nothing),
         cancel: (wire) => wire.cancel,
         destroy: (wire) => wire.destroy(),
         close: (wire) => wire.close,
@@ -131,6 +132,9 @@ export const layerConfig = (
   config: Config.Config.Wrap<Settings>
 ): Layer.Layer<SqlClient.SqlClient, Driver.DriverMissing | ConfigError.ConfigError> =>
   Layer.scoped(SqlClient.SqlClient, Effect.flatMap(Config.unwrap(config), make))
+
+/** An empty statement, which the server answers all the same. */
+const nothing: Sql.Query = { text: "", params: [], rows: "arrays", maxBytes: Infinity, timeLimit: Infinity }
 
 const rollback: Sql.Query = { text: "ROLLBACK", params: [], rows: "objects", maxBytes: Infinity, timeLimit: Infinity }
 

@@ -86,6 +86,13 @@ export class Wire {
     this.connection.end(() => resume(Effect.void))
   })
 
+  /** Ends when the server has answered. */
+  readonly ping: Effect.Effect<void, Fault> = Effect.suspend(() =>
+    this.exchange<void>((connection, end) => {
+      connection.ping((error) => end(error ? Effect.fail(faultOf(error)) : Effect.void))
+    })
+  )
+
   /** Sends a statement and reads its answer to the end; each row as an array, with the names of its columns. */
   send(query: Query, onRow: Results.OnRow) {
     return Effect.gen(this, function* () {

@@ -91,17 +91,50 @@ export class Connections<C> {
   private occupy(restore: Permits.Restore): Effect.Effect<Lease<C>, SourceError, Scope.Scope> {
     return Effect.flatMap(Effect.context<Scope.Scope>(), (context) => {
       const reused = this.isClosed ? undefined : this.reuse()
-      if (reused !== undefined) return this.lend(reused, context)
-      return Effect.flatMap(this.open(restore, context), (connection) => this.lend(connection, context))
+      if (reused === undefined)
+        return Effect.flatMap(this.open(restore, context), (connection) => this.lend(connection, context))
+      const { check } = this.driver
+      if (check === undefined) return this.lend(reused.connection, context)
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        now - reused.since < restPeriod
+          ? this.lend(reused.connection, context)
+          : Effect.zipRight(
+              this.checked(reused.connection, check, restore, context),
+              Effect.suspend(() =>
+                this.driver.alive(reused.connection) ? this.lend(reused.connection, context) : this.occupy(restore)
+              )
+            )
+      )
     })
   }
 
-  private reuse(): C | undefined {
+  private reuse(): { readonly connection: C; readonly since: number } | undefined {
     for (let last = this.idle.pop(); last !== undefined; last = this.idle.pop()) {
-      if (this.driver.alive(last.connection)) return last.connection
+      if (this.driver.alive(last.connection)) return last
       this.driver.destroy(last.connection)
     }
     return undefined
+  }
+
+  /**
+   * Destroys a connection that gives no sign of life. A caller that is interrupted leaves, and the connection is kept if it gives
+   * one.
+   */
+  private checked(
+    connection: C,
+    check: (connection: C) => Effect.Effect<unknown, unknown>,
+    restore: Permits.Restore,
+    context: Context.Context<never>
+  ): Effect.Effect<void> {
+    const bounded = Effect.interruptible(check(connection)).pipe(
+      Effect.timeoutFail({ duration: this.settings.grace, onTimeout: () => "late" }),
+      Effect.catchAllCause(() => Effect.sync(() => this.driver.destroy(connection)))
+    )
+    return Effect.flatMap(Effect.forkDaemon(bounded), (fiber) => {
+      const kept = Effect.flatMap(Fiber.await(fiber), () => this.putBack(connection))
+      const goOn = leave(kept, Context.get(context, Cleanup.Owner), Context.get(context, Asking))
+      return Effect.asVoid(Effect.onInterrupt(restore(Fiber.await(fiber)), () => goOn))
+    })
   }
 
   /**
@@ -215,5 +248,8 @@ export class Connections<C> {
 }
 
 const sleep = (millis: number) => (millis === Infinity ? Effect.never : Effect.sleep(millis))
+
+/** After so many milliseconds without use, a connection is asked for a sign of life; as in HikariCP. */
+const restPeriod = 500
 
 const tooLate = "the deadline had passed before there was a connection"
