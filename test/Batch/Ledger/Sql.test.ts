@@ -105,8 +105,8 @@ it.live("a text in the file of a ledger that is none, as another program may wri
     yield* ledger.open("b", "me", { lease: 60_000, exclusive: true })
     yield* ledger.add("b", [{ id: "a", position: 0, item: "1", hash: "h" }], 1)
     yield* sql`UPDATE muster_items SET item = CAST(x'4f726ce9' AS TEXT)`
-    for (const reads of [Stream.runDrain(ledger.rows("b")), ledger.claim("b", "me", 1)]) {
-      const error = yield* Effect.flip(Effect.asVoid(reads))
+    for (const reads of [Stream.runDrain(ledger.rows("b")), Effect.asVoid(ledger.claim("b", "me", 1))]) {
+      const error = yield* Effect.flip(reads)
       assert.strictEqual(error._tag, "LedgerUnavailable")
       assert.include(error.message, `the text in the column "item" is not UTF-8`)
     }
