@@ -8,6 +8,7 @@ import type { IncomingMessage } from "node:http"
 import * as Content from "../Content.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Json from "../Json.ts"
+import type * as Memory from "../Memory.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { Exchange } from "./Exchange.ts"
 import { make as problem, type Problem, rejected } from "./Problem.ts"
@@ -193,7 +194,7 @@ const faultIn = (value: unknown, path: ReadonlyArray<string> = []): [field: stri
   return undefined
 }
 
-const readBody = ({ headers, message }: Exchange, maxBody: number): Effect.Effect<unknown, Problem> =>
+const readBody = ({ headers, memory, message }: Exchange, maxBody: number): Effect.Effect<unknown, Problem> =>
   Effect.gen(function* () {
     const type = headers["content-type"] ?? ""
     if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type))
@@ -210,7 +211,7 @@ const readBody = ({ headers, message }: Exchange, maxBody: number): Effect.Effec
     if (refused !== undefined) return yield* Effect.fail(unreadable(refused, maxBody))
     const limit = Content.limit(encoding, maxBody)
     if (Number(headers["content-length"] ?? 0) > limit) return yield* Effect.fail(tooLarge)
-    const bytes = yield* inTime(readAll(message, limit, tooLarge))
+    const bytes = yield* inTime(readAll(message, limit, tooLarge, memory))
     if (bytes.length === 0) return yield* Effect.fail(problem("invalid-input", "The body is empty", { field: "" }))
     const text = yield* Content.decode(bytes, encoding, maxBody).pipe(
       Either.flatMap((content) => Content.text(content, type)),
@@ -230,8 +231,20 @@ const unreadable = ({ kind, reason }: Content.Unreadable, maxBody: number): Prob
   return problem("unsupported-media-type", detail, {}, headers)
 }
 
+const noMemory = problem(
+  "overloaded",
+  "The memory for requests and answers is used up",
+  {},
+  { connection: "close", "retry-after": "1" }
+)
+
 /** Not as a stream of the platform, which closes the connection when it is not read to its end: nobody could be answered. */
-const readAll = (message: IncomingMessage, maxBody: number, tooLarge: Problem): Effect.Effect<Buffer, Problem> =>
+const readAll = (
+  message: IncomingMessage,
+  maxBody: number,
+  tooLarge: Problem,
+  memory: Memory.Account
+): Effect.Effect<Buffer, Problem> =>
   Effect.async((resume) => {
     const chunks: Array<Buffer> = []
     let size = 0
@@ -243,6 +256,7 @@ const readAll = (message: IncomingMessage, maxBody: number, tooLarge: Problem): 
       size += chunk.length
       chunks.push(chunk)
       if (size > maxBody) stop(Effect.fail(tooLarge))
+      else if (!memory.take(chunk.length)) stop(Effect.fail(noMemory))
     }
     const end = () => stop(Effect.succeed(Buffer.concat(chunks)))
     const broken = () => stop(Effect.fail(problem("invalid-input", "The body broke off", { field: "" })))

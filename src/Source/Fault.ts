@@ -49,6 +49,7 @@ const words: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: "no answer in time",
   UND_ERR_BODY_TIMEOUT: "the answer broke off",
   ETIMEDOUT: "no connection was made in time",
+  ENOMEM: "there is no memory left for its answer",
   ENOENT: "the socket does not exist",
   EACCES: "the socket may not be opened",
   ENOTFOUND: "the host is not known",

@@ -231,10 +231,10 @@ describe("requests that wait for each other on one connection", () => {
         received().match(/HTTP\/1.1 \d+/g),
         [200, 200, 504].map((status) => `HTTP/1.1 ${status}`)
       )
-      assert.isAtLeast(Number(/queue;dur=([\d.]+), total/.exec(received())![1]), 290)
-      for (const { annotations } of log) assert.isAtLeast(Number(annotations["duration"]), 290)
+      assert.isAtLeast(Number(/queue;dur=([\d.]+), total/.exec(received().split("HTTP/1.1 ")[2]!)![1]), 200)
+      for (const { annotations } of log) assert.isAtLeast(Number(annotations["duration"]), 200)
       const receipts = (yield* ask(`${admin}/receipts`)).text.trim().split("\n")
-      assert.isAtLeast(JSON.parse(receipts[1]!).waited, 290)
+      assert.isAtLeast(JSON.parse(receipts[1]!).waited, 200)
     })
   )
 

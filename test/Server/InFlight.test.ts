@@ -3,8 +3,9 @@ import { Effect, Fiber, Schema } from "effect"
 import * as Memory from "../../src/Memory.ts"
 import * as Aggregation from "../../src/Aggregation.ts"
 import * as Endpoint from "../../src/Server/Endpoint.ts"
+import * as Http from "../../src/Source/Http.ts"
 import * as InFlight from "../../src/Server/InFlight.ts"
-import { ask, dashboard, get, named, serve, until, wire } from "./Stage.ts"
+import { ask, dashboard, get, named, post, serve, until, upstream, wire } from "./Stage.ts"
 
 describe("InFlight", () => {
   it.effect("refuses at once who comes when all places are taken, and lets in who comes after one has left", () =>
@@ -80,6 +81,37 @@ describe("InFlight", () => {
           while ((yield* inFlight) !== 0) yield* Effect.sleep(1)
         }
     })
+  )
+
+  it.scopedLive(
+    "what would take more memory than there is for all is refused: an answer, what a source reads, a body",
+    () =>
+      Effect.gen(function* () {
+        const source = yield* upstream((_, response) => void response.end(JSON.stringify("x".repeat(5_000))))
+        const large = dashboard((id) => Effect.succeed("x".repeat(Number(id))), Effect.succeed(1))
+        const reading = dashboard(named, Http.json(source.url, { schema: Schema.Unknown }).pipe(Effect.as(1)))
+        const posted = Endpoint.make(large, { method: "POST", path: "/posted" })
+        const { admin, url } = yield* serve([large, Endpoint.make(reading, { path: "/reading" }), posted], {
+          maxBuffered: 4_000
+        })
+        const replies = [
+          yield* ask(`${url}/dashboard?id=5000`),
+          yield* ask(`${url}/reading?id=1`),
+          yield* post(`${url}/posted`, { id: "1", pad: "x".repeat(5_000) })
+        ]
+
+        assert.deepStrictEqual(
+          replies.map(({ json, status }) => [status, json()["type"]]),
+          [
+            [503, "/docs#overloaded"],
+            [502, "/docs#source-failed"],
+            [503, "/docs#overloaded"]
+          ]
+        )
+        assert.include(replies[1]!.json()["reason"], "there is no memory left for its answer (ENOMEM)")
+        assert.strictEqual((yield* ask(`${url}/dashboard?id=3000`)).status, 200)
+        assert.strictEqual((yield* ask(`${admin}/readyz`)).json()["inFlight"], 0)
+      })
   )
 
   it.scopedLive("a place is free again after a bug, also one in what says whom to ask", () =>

@@ -36,7 +36,7 @@ describe("Listener", () => {
         )
       )
       const before = yield* refused
-      const odd = yield* wire(url, "GET /dashboard", "", "")
+      const odd = yield* wire(url, "NONSENSE", "", "")
       const large = yield* wire(url, get("/dashboard?id=1", `x-large: ${"x".repeat(20_000)}`))
       yield* until("both are closed", () => odd.closed() && large.closed())
       const slow = yield* wire(url, "GET /dashboard HTTP/1.1", "x-slow: ")

@@ -5,8 +5,9 @@
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Undici from "@effect/platform-node/Undici"
-import { Effect, Either, Exit, FiberId, Option, type ParseResult } from "effect"
+import { Context, Effect, Either, Exit, FiberId, Option, type ParseResult } from "effect"
 import * as Calling from "../../Gather/Calling.ts"
+import * as Memory from "../../Memory.ts"
 import { type SourceError, SourceMalformed, SourceRejected } from "../../Source.ts"
 import * as Mismatch from "../Mismatch.ts"
 import * as Content from "../../Content.ts"
@@ -40,6 +41,7 @@ export interface Reading<A, R> {
  */
 export class Asked<A, R> {
   private readonly place: Place
+  private readonly memory: Memory.Account
   private method = "GET"
   /** As far as it is known yet. */
   private target: Target.Target | undefined = undefined
@@ -50,6 +52,8 @@ export class Asked<A, R> {
     private readonly maxBytes: number
   ) {
     this.place = new Place(where)
+    // The cast: everywhere there is one, or else its default.
+    this.memory = Context.get(where.context as Context.Context<never>, Memory.Current)
   }
 
   /** By a dispatcher, as an effect, which is marked as a call. */
@@ -78,13 +82,10 @@ export class Asked<A, R> {
     const sent: Record<string, string> = { ...preferences, ...headers }
     if (authorization !== undefined) sent["authorization"] ??= authorization
     const question = { method, target, headers: this.prepared(method, target, sent), body }
-    const cancel = exchange(
-      dispatcher,
-      question,
-      this.maxBytes,
-      (end) => done(this.ended(this.answer(end))),
-      () => this.place.reconnects()
-    )
+    const cancel = exchange(dispatcher, question, this.maxBytes, (end) => done(this.ended(this.answer(end))), {
+      memory: this.memory,
+      onReconnect: () => this.place.reconnects()
+    })
     return () => {
       cancel()
       this.place.ended(Exit.interrupt(FiberId.none))

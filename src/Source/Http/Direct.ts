@@ -5,6 +5,7 @@
  */
 import type { HttpClient } from "@effect/platform"
 import type * as Undici from "@effect/platform-node/Undici"
+import type * as Memory from "../../Memory.ts"
 import * as Content from "../../Content.ts"
 import type { DispatchOptions } from "./Connection.ts"
 import type { Target } from "./Target.ts"
@@ -95,10 +96,10 @@ export const exchange = (
   { body, headers, method, target }: Question,
   maxBytes: number,
   done: (end: Reply | Broken) => void,
-  onReconnect?: () => void
+  { memory, onReconnect }: { readonly memory?: Memory.Account; readonly onReconnect?: () => void } = {}
 ): (() => void) => {
   // The length that an answer to HEAD has is that of the body which GET would have.
-  const exchange = new Exchange(method === "HEAD" ? Infinity : maxBytes, done)
+  const exchange = new Exchange(method === "HEAD" ? Infinity : maxBytes, memory, done)
   const options: DispatchOptions = {
     origin: target.origin,
     path: target.path,
@@ -125,6 +126,7 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
 
   constructor(
     private maxBytes: number,
+    private readonly memory: Memory.Account | undefined,
     private readonly done: (end: Reply | Broken) => void
   ) {}
 
@@ -151,8 +153,10 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
 
   onResponseData(_: Undici.Dispatcher.DispatchController, chunk: Uint8Array): void {
     this.size += chunk.byteLength
-    if (this.size > this.maxBytes) this.leave("too long")
-    else this.chunks.push(chunk)
+    if (this.size > this.maxBytes) return this.leave("too long")
+    if (this.memory?.take(chunk.byteLength) !== false) return void this.chunks.push(chunk)
+    this.abort()
+    this.done({ cause: noMemory })
   }
 
   onResponseEnd(): void {
@@ -173,6 +177,8 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
     this.done({ ...this.reply!, body })
   }
 }
+
+const noMemory = Object.assign(new Error("the memory for requests and answers is used up"), { code: "ENOMEM" })
 
 const noBytes = new Uint8Array()
 
