@@ -32,21 +32,22 @@ export const skipContinue = (socket: Socket, progress: Progress): void => {
     const chunk: unknown = read(size)
     if (!progress.awaitsAnswer || !Buffer.isBuffer(chunk)) return chunk
     progress.hasBytes = true
-    const rest = afterContinue(held === undefined ? chunk : Buffer.concat([held, chunk]))
-    if (mayBeContinue(rest)) {
-      held = rest
-      return null
-    }
-    held = undefined
-    progress.awaitsAnswer = false
-    return rest
+    const rest = held === undefined && isAnswer(chunk) ? chunk : afterContinue(Buffer.concat([held ?? noBytes, chunk]))
+    progress.awaitsAnswer = mayBeContinue(rest)
+    held = progress.awaitsAnswer ? rest : undefined
+    return held === undefined ? rest : null
   }
 }
+
+const noBytes = Buffer.alloc(0)
 
 const start = "HTTP/1.1 100"
 
 /** As many bytes as Node allows all headers of a message together. */
 const maxHead = 16_384
+
+/** Its status is none of 1xx, which the tenth byte of `HTTP/1.1 200` says: most are told by it alone. */
+const isAnswer = (bytes: Buffer): boolean => bytes.length >= start.length && bytes[9] !== 0x31
 
 const afterContinue = (bytes: Buffer): Buffer => {
   if (bytes.toString("latin1", 0, start.length) !== start) return bytes
@@ -56,4 +57,4 @@ const afterContinue = (bytes: Buffer): Buffer => {
 
 /** Whether the rest of a `100 Continue` may still be on its way. */
 const mayBeContinue = (bytes: Buffer): boolean =>
-  bytes.length < maxHead && start.startsWith(bytes.toString("latin1", 0, start.length))
+  !isAnswer(bytes) && bytes.length < maxHead && start.startsWith(bytes.toString("latin1", 0, start.length))
