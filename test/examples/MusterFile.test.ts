@@ -37,14 +37,14 @@ describe("the file of the examples", () => {
   it.scopedLive("serves what it says, over services and a database", () =>
     Effect.gen(function* () {
       const get = yield* served()
-      const dashboard = yield* get("/users/42%2F7/dashboard?lucky=9")
+      const dashboard = yield* get("/users/42%3B7/dashboard?lucky=9")
 
       assert.deepStrictEqual(dashboard, {
         status: 200,
         body: {
           name: "Alice",
           greeting: { text: "Hello, Alice", lucky: 9 },
-          orders: ["kettle", "lamp", "atlas", "scarf", "radio"].map((item, at) => ({ id: `42/7-${at + 1}`, item })),
+          orders: ["kettle", "lamp", "atlas", "scarf", "radio"].map((item, at) => ({ id: `42;7-${at + 1}`, item })),
           first: "kettle"
         }
       })
