@@ -223,14 +223,18 @@ describe("Http.json", () => {
   )
 
   for (const status of [408, 425, 429, 500, 502, 503, 504]) {
-    live(`a status of ${status} is SourceUnavailable`, () =>
+    live(`a status of ${status} is SourceUnavailable, with the status, which stands in the receipt`, () =>
       Effect.gen(function* () {
         const server = yield* sends(status, "later")
         const error = yield* failing(`${server.url}/profile/1`)
 
         assert(error._tag === "SourceUnavailable")
         assert.strictEqual(error.reason, `GET ${server.url}/profile/1 answered ${status}`)
-        assert.strictEqual(error.retryAfter, undefined)
+        assert.deepStrictEqual([error.status, error.retryAfter], [status, undefined])
+        const gathered = Aggregator.gather("page", { source: Http.json(server.url, { schema: Profile }) })
+        const failed = yield* Effect.flip(Effect.provide(gathered, Aggregator.layer({ logger: Logger.none })))
+        assert(failed._tag === "SourceFailed")
+        assert.deepInclude(failed.receipt.sources[0]?.error, { tag: "SourceUnavailable", status })
       }).pipe(provided)
     )
   }
