@@ -214,8 +214,13 @@ const readBody = ({ headers, memory, message }: Exchange, maxBody: number): Effe
     const bytes = yield* inTime(readAll(message, limit, tooLarge, memory))
     if (bytes.length === 0) return yield* Effect.fail(problem("invalid-input", "The body is empty", { field: "" }))
     const text = yield* Content.decode(bytes, encoding, maxBody).pipe(
-      Either.flatMap((content) => Content.text(content, type)),
-      Either.mapLeft((reason) => unreadable(reason, maxBody))
+      Either.mapLeft((reason) => unreadable(reason, maxBody)),
+      // As much as came has been taken already.
+      Either.filterOrLeft(
+        ({ length }) => memory.take(Math.max(0, length - bytes.length)),
+        () => noMemory
+      ),
+      Either.flatMap((content) => Either.mapLeft(Content.text(content, type), (reason) => unreadable(reason, maxBody)))
     )
     return yield* Either.mapLeft(Json.parse(text), (reason) =>
       problem("invalid-input", `The body ${reason}`, { field: "" })

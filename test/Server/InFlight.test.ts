@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
+import { gzipSync } from "node:zlib"
 import * as Memory from "../../src/Memory.ts"
 import * as Aggregation from "../../src/Aggregation.ts"
 import * as Endpoint from "../../src/Server/Endpoint.ts"
@@ -80,6 +81,27 @@ describe("InFlight", () => {
           socket[end]()
           while ((yield* inFlight) !== 0) yield* Effect.sleep(1)
         }
+    })
+  )
+
+  it.scopedLive("what is compressed takes the memory of what it is without", () =>
+    Effect.gen(function* () {
+      const coded = gzipSync(JSON.stringify("x".repeat(5_000)))
+      const source = yield* upstream((_, response) =>
+        response.writeHead(200, { "content-encoding": "gzip" }).end(coded)
+      )
+      const reading = dashboard(named, Http.json(source.url, { schema: Schema.Unknown }).pipe(Effect.as(1)))
+      const posted = Endpoint.make(dashboard(named, Effect.succeed(1)), { method: "POST", path: "/posted" })
+      const { url } = yield* serve([reading, posted], { maxBuffered: 4_000 })
+      const read = yield* ask(`${url}/dashboard?id=1`)
+      const sent = yield* ask(`${url}/posted`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "content-encoding": "gzip" },
+        body: gzipSync(JSON.stringify({ id: "1", pad: "x".repeat(5_000) }))
+      })
+
+      assert.deepStrictEqual([read.status, sent.status, sent.json()["type"]], [502, 503, "/docs#overloaded"])
+      assert.include(read.json()["reason"], "there is no memory left for its answer (ENOMEM)")
     })
   )
 

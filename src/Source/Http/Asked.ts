@@ -149,7 +149,8 @@ export class Asked<A, R> {
     const malformed = (reason: string) => new SourceMalformed({ source, reason: `${this.what()}: ${reason}` })
     const refused = refusal(source, () => this.what(), end, clock)
     if (refused !== undefined) return Exit.fail(refused)
-    const body = parsed(end, this.reading.parse, this.maxBytes)
+    const body = parsed(end, this.reading.parse, this.maxBytes, this.memory)
+    if (body !== null && "broken" in body) return Exit.fail(transportError(source, this.what(), body.broken))
     if (body !== null && "malformed" in body) return Exit.fail(malformed(body.malformed))
     const misfit = ({ issue }: ParseResult.ParseError) =>
       malformed(body === null ? "the body is empty" : Mismatch.describe(issue))

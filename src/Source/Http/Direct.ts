@@ -178,7 +178,15 @@ class Exchange implements Undici.Dispatcher.DispatchHandler {
   }
 }
 
-const noMemory = Object.assign(new Error("the memory for requests and answers is used up"), { code: "ENOMEM" })
+/**
+ * Why a body was not read: the budget has no room for it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const noMemory: Error = Object.assign(new Error("the memory for requests and answers is used up"), {
+  code: "ENOMEM"
+})
 
 const noBytes = new Uint8Array()
 

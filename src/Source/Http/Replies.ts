@@ -6,8 +6,9 @@
 import { type Clock, Either } from "effect"
 import { type SourceError, SourceMalformed, SourceRejected, SourceUnavailable } from "../../Source.ts"
 import * as Content from "../../Content.ts"
+import type * as Memory from "../../Memory.ts"
 import * as Fault from "../Fault.ts"
-import { type Broken, headerOf, type Reply } from "./Direct.ts"
+import { type Broken, headerOf, noMemory, type Reply } from "./Direct.ts"
 
 const transient = new Set([408, 425, 429])
 
@@ -48,8 +49,9 @@ const readRetryAfter = (text: string | undefined, now: number): number | undefin
 export const parsed = (
   reply: Reply,
   parse: (text: string) => Either.Either<unknown, string>,
-  maxBytes: number
-): Read | { readonly malformed: string } | null => {
+  maxBytes: number,
+  memory: Memory.Account
+): Read | { readonly malformed: string } | { readonly broken: Broken } | null => {
   const { body } = reply
   if (typeof body === "string") return { malformed: `the body is longer than ${maxBytes} bytes` }
   if (body.length === 0) return null
@@ -61,7 +63,10 @@ export const parsed = (
   }
   const content = Content.decode(body, encoding, maxBytes)
   if (Either.isLeft(content)) return { malformed: `the body ${content.left.reason}` }
-  return content.right.length === 0 ? null : read(reply, content.right, parse)
+  if (content.right.length === 0) return null
+  // As much as came has been taken already.
+  if (!memory.take(Math.max(0, content.right.length - body.length))) return { broken: { cause: noMemory } }
+  return read(reply, content.right, parse)
 }
 
 interface Read {
