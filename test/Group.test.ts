@@ -53,6 +53,61 @@ describe("Group", () => {
     })
   )
 
+  it.effect("never asks a task that comes after the failure, in whichever way it is started", () =>
+    Effect.gen(function* () {
+      const ways: Record<
+        string,
+        (group: Group.Group<string>, task: Testkit.Scripted<number>) => Effect.Effect<unknown>
+      > = {
+        go: (group, task) => Effect.delay(group.go(task), 30),
+        tryGo: (group, task) => Effect.delay(group.tryGo(task), 30),
+        "go, waiting for room": (group, task) => Effect.delay(group.go(task, { weight: 2 }), 10),
+        "go, from inside a task": (group, task) =>
+          group.go(Effect.uninterruptible(Effect.zipRight(Effect.sleep(30), group.go(task)))),
+        "go, queued from inside a task": (group, task) =>
+          group.go(Effect.zipRight(group.go(task, { weight: 2 }), Effect.never)),
+        "tryGo, from inside a task": (group, task) =>
+          group.go(Effect.uninterruptible(Effect.zipRight(Effect.sleep(30), group.tryGo(task))))
+      }
+      for (const limit of [undefined, 2])
+        for (const [way, start] of Object.entries(ways)) {
+          // Without a limit nothing has to wait for room.
+          if (limit === undefined && /waiting|queued/.test(way)) continue
+          const task = succeeds(1)
+          const [, exit] = yield* timed(
+            Effect.gen(function* () {
+              const group = yield* Group.make<string>({ limit })
+              yield* group.go(fails("no", { after: 20 }))
+              const starting = yield* Effect.fork(start(group, task))
+              yield* Effect.sleep(100)
+              yield* Fiber.join(starting)
+              return yield* Effect.flip(group.wait)
+            })
+          )
+
+          assert.deepStrictEqual(exit, Exit.succeed("no"), way)
+          assert.deepStrictEqual(task.seen.asked, [], `${way}, with a limit of ${limit}`)
+        }
+      yield* Testkit.timed(Cleanup.settled)
+    })
+  )
+
+  it.effect("that failed says so in its receipt also where nobody waited for it", () =>
+    Effect.gen(function* () {
+      const [, exit] = yield* timed(
+        Effect.gen(function* () {
+          const group = yield* Group.make<string>()
+          yield* group.go(fails("no", { after: 20 }), { name: "bad" })
+          yield* Effect.sleep(30)
+          return group
+        })
+      )
+      const { firstCause, outcome } = yield* (yield* exit).receipt
+
+      assert.deepStrictEqual([outcome, firstCause?.source, firstCause?.at], ["failed", "bad", 20])
+    })
+  )
+
   it.effect("raises a defect that names the task", () =>
     Effect.gen(function* () {
       const slow = hangs()

@@ -174,7 +174,13 @@ export const run = <A, E, R, E2 = never, R2 = never>(
       if (struck) rung()
     })
     const timer = Effect.raceFirst(Effect.zipRight(Effect.sleep(left), Effect.sync(strike)), alarm)
+    const over = Effect.suspend(() => {
+      ended = true
+      if (struck) recorder.entries.forEach((entry) => entry.timedOut())
+      return wait
+    })
     yield* stoppable(left === Infinity ? asking : Effect.raceFirst(asking, timer)).pipe(
+      Effect.zipRight(over),
       Effect.onInterrupt(() =>
         Effect.zipRight(
           Effect.sync(() => recorder.finished("cancelled", null, "caller")),
@@ -182,9 +188,6 @@ export const run = <A, E, R, E2 = never, R2 = never>(
         )
       )
     )
-    ended = true
-    if (struck) recorder.entries.forEach((entry) => entry.timedOut())
-    yield* wait
     return { decidedBy, struck }
   })
 

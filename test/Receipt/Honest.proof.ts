@@ -1,0 +1,3 @@
+import { honest } from "./honest.ts"
+
+honest(30_000)
