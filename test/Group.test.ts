@@ -6,6 +6,7 @@ import * as Group from "../src/Group.ts"
 import { SourceDied } from "../src/Outcome.ts"
 import { progress } from "../src/Receipt.ts"
 import * as Testkit from "../src/Testkit.ts"
+import { TornScheduler } from "./TornScheduler.ts"
 
 const { dies, fails, hangs, succeeds } = Testkit
 
@@ -89,6 +90,50 @@ describe("Group", () => {
           assert.deepStrictEqual(task.seen.asked, [], `${way}, with a limit of ${limit}`)
         }
       yield* Testkit.timed(Cleanup.settled)
+    })
+  )
+
+  it("stops a task that another one's failure overtakes while it is being started, at any moment", () => {
+    for (let every = 1; every <= 12; every++) {
+      for (let offset = 0; offset < every; offset++) {
+        const scheduler = new TornScheduler(every, offset)
+        let open = 0
+        const task = Effect.acquireUseRelease(
+          Effect.sync(() => (open += 1)),
+          () => Effect.never,
+          () => Effect.sync(() => (open -= 1))
+        )
+        const program = Effect.gen(function* () {
+          const group = yield* Group.make<string>()
+          yield* group.go(Effect.zipRight(Effect.yieldNow(), Effect.fail("no")))
+          for (let count = 0; count < 5; count++) yield* group.go(task)
+          yield* group.wait
+        })
+        const fiber = Effect.runFork(Effect.flip(Effect.scoped(program)), { scheduler })
+        while (scheduler.tasks.buckets.length > 0) scheduler.step()
+
+        assert.deepStrictEqual(fiber.unsafePoll(), Exit.succeed("no"))
+        assert.strictEqual(open, 0, `torn at every ${every} from ${offset}`)
+      }
+    }
+  })
+
+  it.effect("has on its critical path those alone that a task had to wait for", () =>
+    Effect.gen(function* () {
+      const [, exit] = yield* timed(
+        Effect.gen(function* () {
+          const group = yield* Group.make({ limit: 2 })
+          yield* group.go(succeeds(1, { after: 10 }), { name: "early" })
+          yield* Effect.sleep(50)
+          yield* group.go(succeeds(1, { after: 10 }), { name: "first" })
+          yield* group.go(succeeds(1, { after: 40 }), { name: "beside" })
+          yield* group.go(succeeds(1, { after: 90 }), { name: "last" })
+          yield* group.wait
+          return (yield* group.receipt).criticalPath
+        })
+      )
+
+      assert.deepStrictEqual(exit, Exit.succeed(["first", "last"]))
     })
   )
 

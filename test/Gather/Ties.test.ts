@@ -46,11 +46,13 @@ const inner: Record<string, Program> = {
   )
 }
 
-/** One that waits in a line. On a slow machine it may come too late for that, and is refused then. */
-const waits = Effect.suspend(() => {
-  const call = Bulkhead.with(Bulkhead.make({ limit: 1 }))(hangs)
-  return Effect.zipRight(Effect.fork(call), Effect.zipRight(Effect.yieldNow(), call))
-})
+/** Those that wait in a line. On a slow machine they may come too late for that, and are refused then. */
+const waiting: Record<string, Program> = {
+  Bulkhead: Effect.suspend(() => {
+    const call = Bulkhead.with(Bulkhead.make({ limit: 1 }))(hangs)
+    return Effect.zipRight(Effect.fork(call), Effect.zipRight(Effect.yieldNow(), call))
+  })
+}
 
 /** What sets the limit of 20 ms, and how it answers when that comes. */
 const outer: Record<string, readonly [(inner: Program) => Program, answer: string]> = {
@@ -96,7 +98,7 @@ describe("the limit that set a deadline answers for it", () => {
 
     it(`in virtual time ${outerName} answers, whatever inherits its deadline, in every order of timers`, () => {
       for (const ties of ["forward", "backward", "together"] as const) {
-        for (const [name, program] of [...programs, ["Bulkhead", waits] as const]) {
+        for (const [name, program] of [...programs, ...Object.entries(waiting)]) {
           const { elapsed, exit, fibers } = Machine.run(provided(limited(program)), ties)
 
           assert.strictEqual(Option.getOrThrow(Option.map(exit, answerOf)), expected, `${name}, ${ties}`)

@@ -21,17 +21,23 @@ const most = 5
 
 /** Milliseconds of which no two sums are alike: each has a bit of its own below the part that counts. */
 const millis = (bit: number) => fc.integer({ min: 0, max: 4 }).map((base) => base * 2 ** 18 + 2 ** bit)
-const maybe = (bit: number) => fc.oneof({ weight: 2, arbitrary: fc.constant(Infinity) }, millis(bit))
+const maybe = (bit: number) => fc.oneof({ weight: 4, arbitrary: fc.constant(Infinity) }, millis(bit))
 
 const taskOf = (index: number): fc.Arbitrary<Task> =>
   fc.record({
     name: fc.constant(`s${index}`),
-    ends: fc.constantFrom("succeed", "succeed", "fail", "die", "hang"),
+    ends: fc.constantFrom("succeed", "succeed", "succeed", "fail", "die", "hang"),
     after: millis(index),
     limit: maybe(most + index),
     optional: fc.boolean(),
     pull: millis(2 * most + index)
   })
+
+/** Items come in more ways than sources do. */
+const policies = [
+  ...(["failFast", "collect", "stream", "quorum", "first", "group"] as const),
+  ...(["forEach", "forEach", "collectEach", "collectEach"] as const)
+]
 
 const deadlineOf = fc.oneof(
   { weight: 1, arbitrary: fc.constant(0) },
@@ -40,17 +46,18 @@ const deadlineOf = fc.oneof(
 )
 
 const programs: fc.Arbitrary<Program> = fc
-  .integer({ min: 0, max: most })
+  .constantFrom(0, 1, 2, 3, 3, 4, 4, most, most)
   .chain((count) =>
     fc.record({
-      policy: fc.constantFrom("failFast", "collect", "stream", "quorum", "first", "forEach", "collectEach", "group"),
+      policy: fc.constantFrom(...policies),
       tasks: fc.tuple(...Array.from({ length: count }, (_, index) => taskOf(index))),
       k: fc.integer({ min: 1, max: 4 }),
-      concurrency: fc.constantFrom(Infinity, 1, 2, 3),
+      concurrency: fc.constantFrom(Infinity, 1, 1, 2, 2, 3),
       deadline: deadlineOf,
       leaves: maybe(17),
       input: fc.option(fc.record({ buffer: fc.integer({ min: 0, max: 2 }), fails: fc.boolean(), pull: millis(15) }), {
-        nil: undefined
+        nil: undefined,
+        freq: 4
       })
     })
   )

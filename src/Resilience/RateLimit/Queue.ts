@@ -59,9 +59,8 @@ export class Waiter<E> extends Place implements Alarm {
   /** Its deadline has come, unless others wait longer for the same call. */
   ring(): void {
     this.at = this.arrival.until
-    if (this.at > this.arrival.now + Alarms.tolerance) return this.queue?.alarms.set(this)
-    this.arrival.asking.setter(this.at)?.()
-    this.queue?.refuse(this)
+    if (this.at > this.arrival.now + Alarms.tolerance) this.queue?.alarms.set(this)
+    else this.queue?.refuse(this)
   }
 }
 
