@@ -1,6 +1,9 @@
 /**
  * How many effects become one answer.
  *
+ * The limit that set a deadline answers for it: a policy that only inherits the ambient deadline does not answer before the
+ * gather, the group or the `Source.timeLimit` around it that set it.
+ *
  * Every policy asks its sources at once (or `concurrency` at a time), obeys the ambient deadline, and returns the moment
  * its answer is decided: what it stops on the way cleans up behind it, under the current `Cleanup.Owner`. No service is
  * needed. For receipts, logs, spans and metrics, ask through `Aggregator`.

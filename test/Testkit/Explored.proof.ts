@@ -1,8 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { onTheMachine, timeOfSchedules, underTestClock } from "./explored.ts"
+import { insideLimits, onTheMachine, timeOfSchedules, underTestClock } from "./explored.ts"
 
 onTheMachine(10_000)
+insideLimits(2_000)
 underTestClock(100)
 
 it.effect(

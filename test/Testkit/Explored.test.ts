@@ -1,4 +1,5 @@
-import { onTheMachine, underTestClock } from "./explored.ts"
+import { insideLimits, onTheMachine, underTestClock } from "./explored.ts"
 
 onTheMachine(1_000)
+insideLimits(20)
 underTestClock(3)

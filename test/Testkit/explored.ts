@@ -1,6 +1,6 @@
 /** Every policy over every schedule: the same suite short in `npm test` and long in `npm run proof`. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Cause, Effect, Option, Stream } from "effect"
 import { Aggregator } from "../../src/Aggregator.ts"
 import * as Gather from "../../src/Gather.ts"
 import * as Group from "../../src/Group.ts"
@@ -119,6 +119,54 @@ export const onTheMachine = (schedules: number) =>
           ),
         timeout
       )
+    }
+  })
+
+/** Two limits at one instant: the outer one sets it, the policy inside inherits it. */
+const limited: Record<string, (inner: Effect.Effect<unknown, unknown, Aggregator>) => Explored["program"]> = {
+  "Source.timeLimit": (inner) => () => Source.timeLimit(inner, 20),
+  "Gather.failFast": (inner) => () => Gather.failFast([inner], { deadline: 20 }),
+  "Gather.collect": (inner) => () => Gather.collect([inner], { deadline: 20 }),
+  "Aggregator.gather": (inner) => () => Aggregator.gather("outer", [inner], { deadline: 20 })
+}
+
+/**
+ * What the limit stopped has not answered: but for the answer of the limit itself, which names the one source `0`, there is no
+ * error of a deadline in what comes out, and no outcome that is late.
+ */
+const theLimitAnswers: Testkit.Invariant = {
+  name: "the limit that set the deadline answers for it",
+  check: ({ exit }) => {
+    const own =
+      /^{"cause":{"deadline":20,"pending":\["0"\],"receipt":null,"_tag":"DeadlineExceeded"}|"value":\[{"by":"deadline"/
+    const ended = Option.map(exit, (exit) =>
+      exit._tag === "Success" ? exit : { cause: Option.getOrElse(Cause.failureOption(exit.cause), () => "a defect") }
+    )
+    const text = JSON.stringify(Option.getOrNull(ended), (key, value: unknown) => (key === "receipt" ? null : value))
+    const inside = text.replace(own, "")
+    return /DeadlineExceeded|"by":"deadline"/.test(inside) ? `it was ${text}` : undefined
+  }
+}
+
+/** Policies inside a limit that they inherit, over this many schedules each. */
+export const insideLimits = (schedules: number) =>
+  describe(`inside a limit, over ${schedules} schedules each`, () => {
+    for (const [outer, limit] of Object.entries(limited)) {
+      for (const [name, program] of Object.entries(programs)) {
+        it.effect(
+          `${outer} answers for its limit, with ${name} inside`,
+          () =>
+            Effect.map(
+              Testkit.explore(
+                // As above, the errors of the policies differ.
+                (three: Three) => limit(program(three, {}) as Effect.Effect<unknown, unknown, Aggregator>)(three),
+                { sources, schedules, invariants: [theLimitAnswers] }
+              ),
+              (report) => assert.strictEqual(report.schedules, schedules)
+            ),
+          timeout
+        )
+      }
     }
   })
 
