@@ -43,17 +43,15 @@ export interface Running<A, E> {
 }
 
 /**
- * An effect for a fiber whose exit is handled where the fiber was started: Effect logs every other fiber that fails as
- * "terminated with an unhandled error". Fibers that the effect forks itself still report theirs.
- *
- * Cancelled, it also keeps quiet about a defect of its finalizers, which {@link start} and {@link watched} log by name.
+ * An effect for a fiber whose failure is handled where the fiber was started: Effect logs every other fiber that fails as
+ * "terminated with an unhandled error". Fibers that the effect forks itself still report theirs, and so does this one where it
+ * was cancelled and its finalizers raise a defect, which no answer has.
  *
  * @since 0.1.0
  * @category running
  */
 export const handled = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  // Uninterruptible, since the handler of an interrupted fiber does not run where it could be interrupted.
-  Effect.uninterruptible(Effect.catchAllCause(Effect.interruptible(effect), unreported))
+  Effect.catchAllCause(effect, unreported)
 
 const unreported = <E>(cause: Cause.Cause<E>): Effect.Effect<never, E> =>
   Effect.zipRight(FiberRef.set(FiberRef.unhandledErrorLogLevel, Option.none()), Effect.failCause(cause))
@@ -73,7 +71,7 @@ export const start = <A, E, R>(
   watch: Watch<A, E>
 ): Effect.Effect<Running<A, E>, never, R> =>
   Effect.flatMap(Owner, (owner) =>
-    Effect.map(Effect.forkDaemon(handled(effect)), (fiber) => ({
+    Effect.map(Effect.forkDaemon(Effect.interruptible(handled(effect))), (fiber) => ({
       await: Fiber.await(fiber),
       cancel: watched(fiber, owner, watch),
       inheritAll: Fiber.inheritAll(fiber)

@@ -224,7 +224,7 @@ export const limits = (
  */
 const stoppable = <A, E, R>(asking: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDaemon(Cleanup.handled(asking)), (fiber) =>
+    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Cleanup.handled(asking))), (fiber) =>
       Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
     )
   )

@@ -13,7 +13,7 @@ import { logging } from "./Watching.ts"
 
 const failing = Effect.delay(Effect.fail("down"), 10)
 const dying = Effect.delay(Effect.die(new Error("bug")), 10)
-const late = Testkit.hangs({ cleanupDefect: new Error("bug in cleanup") })
+const late = Testkit.hangs({ cleanup: 5 })
 const three = { failing, dying, late }
 const items = Object.values(three)
 const options = { deadline: 20 }
