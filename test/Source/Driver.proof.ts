@@ -35,7 +35,7 @@ describe("a driver that is not installed", () => {
     folder = await mkdtemp(join(tmpdir(), "muster-drivers-"))
     await cp(join(root, "src"), join(folder, "src"), { recursive: true })
     await mkdir(join(folder, "node_modules"))
-    for (const name of ["effect", "@effect"])
+    for (const name of ["effect", "@effect", "lossless-json"])
       await symlink(join(root, "node_modules", name), join(folder, "node_modules", name))
     await writeFile(join(folder, "package.json"), `{ "type": "module" }`)
     await writeFile(join(folder, "program.ts"), program)
