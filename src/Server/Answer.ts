@@ -45,20 +45,20 @@ const longest = 6_000
 export const timing = ({ elapsed, sources, waited = 0 }: Receipt): string => {
   const queue = waited === 0 ? "" : `queue;dur=${rounded(waited)}, `
   const total = `${queue}total;dur=${rounded(waited + elapsed)}`
-  const metrics: Array<string> = []
-  let length = total.length
-  for (const source of sources) {
-    const metric = metricOf(source)
-    length += metric.length + 2
-    if (length > longest)
-      return [...metrics, `more;desc="${sources.length - metrics.length} sources"`, total].join(", ")
-    metrics.push(metric)
+  let metrics = ""
+  for (let index = 0; index < sources.length; index++) {
+    const metric = metricOf(sources[index]!)
+    if (metrics.length + metric.length + 2 + total.length > longest)
+      return `${metrics}more;desc="${sources.length - index} sources", ${total}`
+    metrics += `${metric}, `
   }
-  return [...metrics, total].join(", ")
+  return metrics + total
 }
 
+const isToken = /^[!#$%&'*+.^_`|~\w-]{1,100}$/
+
 const metricOf = ({ end, name, outcome, start }: SourceReceipt): string => {
-  const token = name.replace(/[^!#$%&'*+.^_`|~\w-]/g, "_").slice(0, 100) || "_"
+  const token = isToken.test(name) ? name : name.replace(/[^!#$%&'*+.^_`|~\w-]/g, "_").slice(0, 100) || "_"
   const duration = start === null || end === null ? "" : `;dur=${rounded(end - start)}`
   return `${token}${duration}${outcome === "succeeded" ? "" : `;desc=${outcome}`}`
 }
