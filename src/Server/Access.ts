@@ -131,8 +131,8 @@ class Visit implements Tracked {
 
   private send(given: Reply): void {
     const { exchange, sending } = this
-    // What was read to make it is not needed any more.
-    const fits = isStreamed(given) || exchange.memory.replace(lengthOf(given.body) ?? 0)
+    // What was read to make it is not needed any more. Probes are answered at all times.
+    const fits = this.probe || isStreamed(given) || exchange.memory.replace(lengthOf(given.body) ?? 0)
     const reply = fits ? given : overloaded
     const { drain, fork } = this.options
     exchange.status = reply.status

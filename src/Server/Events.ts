@@ -60,6 +60,11 @@ export const respond = ({ exchange, form, headers, heartbeat, overflow, run }: E
     const mailbox = yield* Mailbox.make<Uint8Array>()
     let waiting = 0
     let dropped = 0
+    let isOver = false
+    const done = () => {
+      isOver = true
+      mailbox.unsafeDone(Exit.void)
+    }
     const offer = (bytes: Uint8Array): boolean => {
       if (overflow === "drop" && waiting + bytes.length > mostWaiting) return false
       if (!exchange.memory.take(bytes.length)) return false
@@ -67,6 +72,8 @@ export const respond = ({ exchange, form, headers, heartbeat, overflow, run }: E
       return mailbox.unsafeOffer(bytes)
     }
     const write: Write = (event, data, id) => {
+      // A source may end in the very instant in which the response does.
+      if (isOver) return
       if (dropped > 0 && waiting === 0) {
         offer(encode[form]("dropped", { events: dropped }, undefined))
         dropped = 0
@@ -76,11 +83,10 @@ export const respond = ({ exchange, form, headers, heartbeat, overflow, run }: E
       // A response that ended in the usual way would look whole to a reader that knows nothing of the last event.
       else exchange.message.socket.destroy()
     }
-    const end = Effect.sync(() => mailbox.unsafeDone(Exit.void))
-    const writing = yield* run(write).pipe(Effect.ensuring(end), Effect.forkScoped)
+    const writing = yield* run(write).pipe(Effect.ensuring(Effect.sync(done)), Effect.forkScoped)
     exchange.close = () => {
       write("problem", Problem.body(Problem.draining), lastId)
-      mailbox.unsafeDone(Exit.void)
+      done()
       writing.unsafeInterruptAsFork(FiberId.none)
     }
     yield* Effect.sync(() => waiting === 0 && offer(beat[form])).pipe(

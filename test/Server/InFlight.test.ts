@@ -136,6 +136,16 @@ describe("InFlight", () => {
       })
   )
 
+  it.scopedLive("probes are answered when all memory is used up", () =>
+    Effect.gen(function* () {
+      const { admin, url } = yield* serve([dashboard(named, Effect.succeed(5))], { maxBuffered: 1 })
+
+      assert.strictEqual((yield* ask(`${url}/dashboard?id=1`)).status, 503)
+      for (const path of [`${url}/healthz`, `${url}/readyz`, `${admin}/readyz`, `${admin}/metrics`])
+        assert.strictEqual((yield* ask(path)).status, 200, path)
+    })
+  )
+
   it.scopedLive("a place is free again after a bug, also one in what says whom to ask", () =>
     Effect.gen(function* () {
       const { url } = yield* serve(
