@@ -467,6 +467,34 @@ describe("Pool", () => {
     )
   })
 
+  it.scoped("asks an idle connection for a sign of life, however the wall clock jumps meanwhile", () =>
+    Effect.gen(function* () {
+      const wall = { off: 0 }
+      const clock = yield* Effect.map(Effect.clock, (clock) => ({
+        ...clock,
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + wall.off,
+        unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + wall.off),
+        currentTimeNanos: clock.currentTimeNanos,
+        sleep: clock.sleep.bind(clock)
+      }))
+      const server = Scripted.make()
+      const checked: Array<number> = []
+      const check = ({ id }: Scripted.Connection) => Effect.sync(() => void checked.push(id))
+      const pool = yield* Pool.make({ ...server.driver, check }, { idleTimeout: "1 minute" })
+      const use = Effect.withClock(Effect.scoped(Effect.zipRight(pool.take, Effect.void)), clock)
+
+      yield* use
+      wall.off = -3_600_000
+      yield* TestClock.adjust(1_000)
+      yield* use
+      assert.deepStrictEqual(checked, [0])
+      wall.off = 86_400_000
+      yield* use
+      assert.deepStrictEqual([checked, server.connections.length], [[0], 1])
+    })
+  )
+
   describe("closing it", () => {
     it.scoped("stops what runs, turns away who waits, and waits until nothing is open", () =>
       Effect.gen(function* () {

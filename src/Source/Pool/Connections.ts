@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, FiberId, Option, Scope } from "effect"
+import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, FiberId, Option, Scope } from "effect"
 import * as Cleanup from "../../Cleanup.ts"
 import * as Deadline from "../../Deadline.ts"
 import * as Permits from "../../Permits.ts"
@@ -95,7 +95,7 @@ export class Connections<C> {
         return Effect.flatMap(this.open(restore, context), (connection) => this.lend(connection, context))
       const { check } = this.driver
       if (check === undefined) return this.lend(reused.connection, context)
-      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      return Effect.flatMap(Deadline.now, (now) =>
         now - reused.since < restPeriod
           ? this.lend(reused.connection, context)
           : Effect.zipRight(
@@ -190,7 +190,7 @@ export class Connections<C> {
 
   /** A connection that has a place is no longer used. */
   private putBack(connection: C): Effect.Effect<void> {
-    return Effect.flatMap(Clock.currentTimeMillis, (since) => {
+    return Effect.flatMap(Deadline.now, (since) => {
       const isKept = !this.isClosed && this.driver.alive(connection)
       if (isKept) this.idle.push({ connection, since })
       else this.driver.destroy(connection)
@@ -206,7 +206,7 @@ export class Connections<C> {
   /** Closes what nobody has used for long; runs while there is anything to close. */
   private get sweep(): Effect.Effect<void> {
     const { idleTimeout } = this.settings
-    const parting = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const parting = Effect.flatMap(Deadline.now, (now) => {
       const old = this.idle.filter(({ since }) => since + idleTimeout <= now)
       // Until it is closed it has a place, so that there are never more than there may be.
       const parting = old.filter(() => this.places.tryTake())
