@@ -26,12 +26,30 @@ export const runItem = <I, A, E, R, IEncoded, AEncoded>(
     Effect.orDie,
     Effect.flatMap(run),
     Effect.flatMap((value) => Effect.orDie(Schema.encode(result)(value))),
-    Effect.map((value) => Json.stringify(value) ?? "null"),
+    Effect.map(written),
     Effect.catchAllCause((cause) =>
       // An interruption is the end of the run, not of the item.
       Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.fail(Rules.classify(cause, rules, classOf))
     )
   )
+
+/** `JSON.stringify` would make null of what is no number to JSON. */
+const written = (value: unknown): string => {
+  const text = Json.stringify(value) ?? "null"
+  const lost = text.includes("null") ? notFinite(value) : undefined
+  if (lost !== undefined) throw new Error(`its result has ${lost} in it, which JSON cannot hold`)
+  return text
+}
+
+const notFinite = (value: unknown): number | undefined => {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : value
+  if (typeof value !== "object" || value === null) return undefined
+  for (const member of Object.values(value)) {
+    const found = notFinite(member)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 /**
  * Reads JSON that the ledger has; a number that no JavaScript number holds is a `JsonNumber`. Throws for what is no such JSON.

@@ -38,6 +38,18 @@ const echoed = (content: string) =>
     return Chunk.toReadonlyArray(rows)
   }).pipe(Effect.provideServiceEffect(Ledger, Effect.sync(Memory.make)))
 
+it.effect.each([NaN, [1, Infinity], { a: { b: -Infinity } }])(
+  "a result with %j in it is refused, since JSON has no such number: it does not become null",
+  (value) =>
+    Effect.gen(function* () {
+      const batch = Batch.make("numbers", { ...echo, run: () => Effect.succeed(value) })
+      const { errors, failed } = yield* Batch.runFile(batch, fileOf("1\n"), { idOf })
+
+      assert.strictEqual(failed, 1)
+      assert.match(errors[0]!.message, /^its result has (NaN|-?Infinity) in it, which JSON cannot hold$/)
+    }).pipe(Effect.provideServiceEffect(Ledger, Effect.sync(Memory.make)))
+)
+
 const digit = fc.constantFrom(..."0123456789")
 const digits = (maxLength: number) => fc.string({ unit: digit, minLength: 1, maxLength })
 
