@@ -254,8 +254,8 @@ export interface Service {
     owner: string
   ) => Effect.Effect<{ readonly cancelled: boolean }, LeaseLost | LedgerUnavailable>
   /**
-   * Asks those who run a batch to stop; whoever opens it exclusively takes that back. Says whether anybody runs it, for which
-   * it may have to wait for a heartbeat, at most for a lease.
+   * Asks the owners of a batch to stop, and returns whether it has a living one; to know that, it may wait for a heartbeat, at most
+   * one lease. The next exclusive `open` takes the cancel back.
    */
   readonly cancel: (batch: string) => Effect.Effect<boolean, LedgerUnavailable>
   /** Gives up the batch; the items it was running are pending again, as if they had not been run. */

@@ -116,7 +116,7 @@ export interface RateLimitOptions {
  * - First come, first served; of several tenants, each in turn.
  * - A wait longer than what remains until the deadline fails with `RateLimited` at once, which says when to come again. Where
  *   that cannot be known (another tenant comes first later, or heavy calls leave gaps in a window), it fails at the deadline.
- * - Whoever goes away while waiting has taken nothing: the others move up. A call that a guard inside it then refuses has
+ * - A caller that is interrupted while it waits has taken nothing: the others move up. A call that a guard inside it then refuses has
  *   used its turn.
  * - When a call fails with an error that has a `retryAfter`, all calls of the key are held back for so long.
  *

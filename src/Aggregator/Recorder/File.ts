@@ -65,7 +65,7 @@ export class LineFile {
     return this.file.close()
   }
 
-  /** Whoever wrote last died in the middle of a line: that is one bad line, and must not become part of the next. */
+  /** Looks at the end of the file: a process that died while it wrote leaves half a line, which must not run into the next one. */
   private async state(): Promise<{ readonly isFile: boolean; readonly size: number; readonly isTorn: boolean }> {
     const stat = await this.file.stat()
     const isFile = stat.isFile()

@@ -36,7 +36,7 @@ interface Seen {
 export class Heartbeats {
   private readonly batches = new Map<string, Map<string, Seen>>()
 
-  /** Sorts the owners of a batch. Of one that is seen for the first time it is not known yet whether it lives. */
+  /** Sorts the owners of a batch into dead, alive and unknown; an owner that is seen for the first time is unknown. */
   look(batch: string, owners: ReadonlyArray<Owner>, now: number): Looked {
     const before = this.batches.get(batch)
     const seen = new Map<string, Seen>()
@@ -47,7 +47,7 @@ export class Heartbeats {
       const it = isSame ? last : { beats: one.beats, since: now, beating: last !== undefined }
       const kind = isSame && now - it.since >= one.lease ? "dead" : it.beating ? "alive" : "unknown"
       looked[kind].push(one)
-      // Of the dead as well: its transaction may be rolled back.
+      // A dead one stays known: the transaction that deletes its row may be rolled back.
       seen.set(one.owner, it)
     }
     if (seen.size === 0) this.batches.delete(batch)
@@ -63,7 +63,7 @@ export class Heartbeats {
 }
 
 /**
- * The owners of a batch, by what is known of them.
+ * The owners of a batch, by whether they are alive.
  *
  * @since 0.1.0
  * @category models

@@ -49,7 +49,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
   /** What the input, as it was read last, does not have is not run. */
   const isInInput = (batch: string) => sql`reading = (SELECT reading FROM muster_batches WHERE batch = ${batch})`
 
-  /** Forgets owners whose heartbeat has stood still for their lease; what nobody owns is pending. Says who is left. */
+  /** Deletes the owners whose heartbeat stood still for a lease, makes their items pending, and returns the owners that are left. */
   const bury = (batch: string) =>
     Effect.gen(function* () {
       const rows = yield* sql<Record<keyof Owner, unknown>>`
@@ -239,7 +239,7 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Service, LedgerUna
 
   const cancel: Service["cancel"] = (batch) =>
     Effect.gen(function* () {
-      // First, so that nobody runs on while it is found out who lives.
+      // Cancels before it waits for heartbeats, so that a living owner stops at once.
       const { owners } = yield* atomically(() =>
         Effect.tap(bury(batch), ({ owners }) =>
           owners.length === 0 ? Effect.void : sql`UPDATE muster_batches SET cancelled = 1 WHERE batch = ${batch}`

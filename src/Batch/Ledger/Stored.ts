@@ -89,8 +89,8 @@ export const settledRow = (item: Settled, now: number, date: number) => {
 }
 
 /**
- * The failure of what adds items one of which has an id that not every ledger can hold. Whoever reads ids from outside refuses
- * them before; past this, SQLite would store a text that it cannot give back.
+ * Fails if the id of an item is one that not every ledger can hold: SQLite would store a text that it cannot give back. Readers of
+ * input refuse such an id earlier, by its line.
  *
  * @since 0.1.0
  * @category checks

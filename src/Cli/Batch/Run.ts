@@ -69,7 +69,7 @@ const begin = (
     const opened = yield* Opened.open(given, { create: true })
     yield* Effect.gen(function* () {
       const before = yield* Plan.stored(name)
-      if (before === undefined) return yield* go(name, plan, given.json, opened, true)
+      if (before === undefined) return yield* go(name, plan, given.json, opened, undefined)
       const others = Plan.differences(before, plan)
       const attempts = (yield* (yield* Batch.Ledger).counts(name))?.attempts ?? 0
       if (others.length > 0 && attempts > 0 && !again)
@@ -79,7 +79,7 @@ const begin = (
       // What was said before holds until it is said anew.
       const { file, whom } = plan
       const now = yield* Plan.tuned({ ...before, file, whom }, given)
-      yield* go(name, now, given.json, opened, false)
+      yield* go(name, now, given.json, opened, before)
     }).pipe(Opened.withLedger(opened))
   })
 
@@ -126,19 +126,19 @@ const again = (
         )
       const renewed = yield* Plan.tuned(plan, given)
       yield* before(name)
-      yield* go(name, renewed, given.json, opened, false)
+      yield* go(name, renewed, given.json, opened, plan)
     }).pipe(Opened.withLedger(opened))
   })
 
-/** Everything that can be wrong is looked for before the first item runs. */
-const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened, fresh: boolean) =>
+/** Looks for everything that can be wrong before the first item runs. `before` is the plan that the batch had, if it had one. */
+const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened, before: Plan.Plan | undefined) =>
   Effect.gen(function* () {
     collectSooner()
     const { file } = plan
     const version = yield* Effect.mapError(Ndjson.version(file), ({ message }) => badInput(message))
     const engine = plan.workers ? yield* Effect.map(Opened.clustered(opened), workers) : Layer.empty
     if (plan.out !== null) yield* Results.check(plan.out)
-    const { batch, idOf } = yield* Work.make(name, plan, fresh)
+    const { batch, idOf } = yield* Work.make(name, plan, before === undefined)
     const ledger = yield* Batch.Ledger
     const counts = yield* ledger.counts(name)
     const same = counts?.input === version
@@ -165,6 +165,8 @@ const go = (name: string, plan: Plan.Plan, json: boolean, opened: Opened.Opened,
       )
     ).pipe(
       Effect.provide(engine),
+      // Another process runs the batch, by the plan that it had.
+      Effect.tapErrorTag("BatchBusy", () => (before === undefined ? Effect.void : Plan.keep(name, before))),
       Effect.catchTag("FileRejected", ({ message }) =>
         noAnswer(`${message}; what comes before is done. Once it is mended: ${opened.command("resume", name)}`)
       ),

@@ -42,7 +42,7 @@ export interface Hedged {
 }
 
 /**
- * What is known before hedges are played.
+ * The recording, prepared for playing hedges.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import * as Console from "./Console.ts"
 
 /** Gives the items that it is told to fail, and keeps which it was asked for. */
@@ -160,6 +160,34 @@ describe("muster batch, with another destination than before", () => {
         `{"id":"c","result":"other c"}`
       ])
       assert.deepStrictEqual(asked(), [""])
+    })
+  )
+
+  it.scopedLive("changes nothing of a batch that is being run by another process", () =>
+    Effect.gen(function* () {
+      const { batch, docs, path, read, write } = yield* prepared
+      docs(doc("a"), doc("b"))
+      write("begun", "")
+      const hold = `
+import { appendFileSync, existsSync } from "node:fs"
+export default async ({ id }) => {
+  appendFileSync(${JSON.stringify(path("begun"))}, id)
+  while (!existsSync(${JSON.stringify(path("go"))})) await new Promise((resolve) => setTimeout(resolve, 5))
+  return "first " + id
+}`
+      const first = write("hold.mjs", hold)
+      const other = write("other.mjs", `export default ({ id }) => "other " + id`)
+      const running = yield* Effect.fork(batch(`run --input ${path("docs.ndjson")} --module ${first} --concurrency 1`))
+      while (read("begun") === "") yield* Effect.sleep(5)
+      const busy = yield* batch(`run --input ${path("docs.ndjson")} --module ${other} --again`)
+      assert.strictEqual(busy.exitCode, 1)
+      assert.include(busy.err.join("\n"), "is being run")
+
+      write("go", "")
+      assert.strictEqual((yield* Fiber.join(running)).exitCode, 0)
+      docs(doc("a"), doc("b"), doc("c"))
+      assert.strictEqual((yield* batch("resume")).exitCode, 0)
+      assert.include((yield* batch("export")).out, `{"id":"c","result":"first c"}`)
     })
   )
 })
